@@ -1,0 +1,1 @@
+//! The bundle archive: written deterministically, verified while it is read.

@@ -1,0 +1,1 @@
+//! Helm charts: metadata, packaging and repository indexes.

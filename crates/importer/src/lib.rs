@@ -1,0 +1,1 @@
+//! From bundle to generation and receipt.

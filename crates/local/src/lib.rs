@@ -1,0 +1,1 @@
+//! Content on this machine: OCI layouts, image archives, chart folders and files as sources.

@@ -1,0 +1,1 @@
+//! From lock to bundle, in one pass.

@@ -1,0 +1,1 @@
+//! A read-only OCI registry over a store or a bundle file.

@@ -1,0 +1,1 @@
+//! From manifest to lock, over any source of metadata.

@@ -1,0 +1,1 @@
+//! Airlock's own documents: manifest, lock, bundle index, receipt.

@@ -1,0 +1,1 @@
+//! The OCI layout on disk: blobs, generations, garbage collection, scrub.

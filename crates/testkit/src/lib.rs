@@ -1,0 +1,1 @@
+//! Generated images, charts and files, and upstreams that misbehave on command.

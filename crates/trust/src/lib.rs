@@ -1,0 +1,1 @@
+//! Signing and offline verification of bundle indexes.

@@ -1,0 +1,2 @@
+//! Tasks of this repository: `cargo xtask test|ci|schema|docs`.
+fn main() {}
