@@ -136,7 +136,7 @@ mod tests {
         RootEntry {
             descriptor: Descriptor::new(media_type::OCI_MANIFEST, Digest::sha256([n; 32]), n.into()),
             reference: reference.parse().unwrap(),
-            subject: (n % 2 == 0).then(|| Digest::sha256([9; 32])),
+            subject: n.is_multiple_of(2).then(|| Digest::sha256([9; 32])),
         }
     }
 

@@ -93,6 +93,7 @@ mod oci_platform {
         variant: Option<String>,
     }
 
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub(super) fn serialize<S: Serializer>(platform: &Option<Platform>, s: S) -> Result<S::Ok, S::Error> {
         platform
             .as_ref()

@@ -10,7 +10,7 @@ pub enum Manifest {
     /// An OCI image manifest or Docker schema 2 manifest.
     Image(Box<ImageManifest>),
     /// An OCI image index or Docker manifest list.
-    Index(IndexManifest),
+    Index(Box<IndexManifest>),
 }
 
 /// The references of an image or artifact manifest (OCI image-spec, "Image Manifest").
@@ -93,7 +93,7 @@ impl Manifest {
                 Ok(Self::Image(Box::new(json::from_slice(bytes)?)))
             }
             media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST => {
-                Ok(Self::Index(json::from_slice(bytes)?))
+                Ok(Self::Index(Box::new(json::from_slice(bytes)?)))
             }
             other => Err(ManifestError::MediaType(other.chars().take(200).collect())),
         }
