@@ -1,1 +1,14 @@
-//! Airlock's own documents: manifest, lock, bundle index, receipt.
+//! Airlock's own documents, as data: manifest (what is wanted), lock (exactly what that is), bundle
+//! index (the signed root of a bundle) and receipt (proof of an import).
+//!
+//! Pure: nothing here reads a file or a clock. Documents that are signed or pinned are canonical JSON
+//! ([`airlock_types::json`]), so that equal content is equal bytes.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod index;
+pub mod lock;
+pub mod receipt;
+
+mod name;
+
+pub use name::{BundleName, Channel, NameError, Version};

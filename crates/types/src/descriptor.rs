@@ -15,6 +15,14 @@ pub mod annotation {
     pub const TITLE: &str = "org.opencontainers.image.title";
     /// The version of what is described.
     pub const VERSION: &str = "org.opencontainers.image.version";
+    /// What sort of thing a root is: `image`, `chart`, `files`.
+    pub const KIND: &str = "dev.airlock.kind";
+    /// The digest that a root is about, when it is a referrer.
+    pub const SUBJECT: &str = "dev.airlock.subject";
+    /// The name of the bundle that brought a root to this store.
+    pub const BUNDLE: &str = "dev.airlock.bundle";
+    /// The version of that bundle.
+    pub const BUNDLE_VERSION: &str = "dev.airlock.bundle.version";
 }
 
 /// Names content exactly: type, digest and size (OCI image-spec, "Content Descriptors").
@@ -85,6 +93,7 @@ mod oci_platform {
         variant: Option<String>,
     }
 
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub(super) fn serialize<S: Serializer>(platform: &Option<Platform>, s: S) -> Result<S::Ok, S::Error> {
         platform
             .as_ref()

@@ -8,9 +8,9 @@ use crate::{Annotations, Descriptor, json, media_type};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manifest {
     /// An OCI image manifest or Docker schema 2 manifest.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// An OCI image index or Docker manifest list.
-    Index(IndexManifest),
+    Index(Box<IndexManifest>),
 }
 
 /// The references of an image or artifact manifest (OCI image-spec, "Image Manifest").
@@ -90,10 +90,10 @@ impl Manifest {
     pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
         match media_type {
             media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => {
-                Ok(Self::Image(json::from_slice(bytes)?))
+                Ok(Self::Image(Box::new(json::from_slice(bytes)?)))
             }
             media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST => {
-                Ok(Self::Index(json::from_slice(bytes)?))
+                Ok(Self::Index(Box::new(json::from_slice(bytes)?)))
             }
             other => Err(ManifestError::MediaType(other.chars().take(200).collect())),
         }
@@ -105,7 +105,6 @@ impl Manifest {
         let shape: Shape = json::from_slice(bytes).ok()?;
         match (shape.media_type, shape.manifests, shape.config) {
             (Some(media_type), _, _) if media_type::is_manifest(&media_type) => Some(media_type),
-            (Some(_), _, _) => None,
             (None, Some(_), None) => Some(media_type::OCI_INDEX.to_owned()),
             (None, None, Some(_)) => Some(media_type::OCI_MANIFEST.to_owned()),
             _ => None,

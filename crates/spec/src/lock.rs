@@ -1,0 +1,454 @@
+//! The lock: every artifact of a bundle, exactly.
+//!
+//! The lock decides everything that a pack does. It holds no time and no name of a machine; paths are
+//! relative to the manifest's folder, as they were written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use airlock_types::{Descriptor, Digest, Platform, Reference, Repository, Tag, json};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{BundleName, Channel, Version};
+
+/// The format that this version writes. A reader refuses a higher `version` and accepts a higher `revision`.
+pub const VERSION: u32 = 1;
+/// Counts additions that older readers may ignore.
+pub const REVISION: u32 = 0;
+
+/// A lock file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// The format, [`VERSION`].
+    pub version: u32,
+    /// Additions to it, [`REVISION`].
+    pub revision: u32,
+    /// The manifest's `metadata.name`.
+    pub name: BundleName,
+    /// The manifest's `metadata.version`.
+    pub release: Version,
+    /// The manifest's `metadata.channel`.
+    pub channel: Channel,
+    /// The manifest's `metadata.sequence`: counts releases of a channel upwards, 0 where it is not used.
+    pub sequence: u64,
+    /// SHA-256 of the effective manifest (variables, imports and selection applied): what `lock --check` compares.
+    pub manifest: Digest,
+    /// The platforms wanted.
+    pub platforms: Vec<Platform>,
+    /// Everything that the bundle holds, in order of kind and reference.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What sort of thing an artifact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A container image, or any other OCI artifact named as one.
+    Image,
+    /// A Helm chart, as the standard Helm OCI artifact.
+    Chart,
+    /// A tree of plain files.
+    Files,
+}
+
+impl Kind {
+    /// As it stands in documents and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Chart => "chart",
+            Self::Files => "files",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Content pinned by type, digest and size.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Where it is fetched from, when that is not the artifact's source (the files of a tree).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+impl Pin {
+    /// Pins what a descriptor names.
+    pub fn of(descriptor: &Descriptor) -> Self {
+        Self {
+            digest: descriptor.digest,
+            media_type: descriptor.media_type.clone(),
+            size: descriptor.size,
+            source: None,
+        }
+    }
+
+    /// The plain descriptor.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::new(self.media_type.clone(), self.digest, self.size)
+    }
+}
+
+/// Where content is fetched from. Paths are as written in the manifest, relative to its folder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Source {
+    /// A repository of a registry.
+    Registry {
+        /// Registry and path.
+        repository: Repository,
+    },
+    /// One file over HTTP(S).
+    Http {
+        /// Its address, without credentials.
+        url: Url,
+    },
+    /// An OCI image layout folder.
+    OciLayout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A tar of an OCI image layout.
+    OciArchive {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A tar as `docker save` writes it.
+    DockerArchive {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A chart folder.
+    ChartFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A plain file.
+    File {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The manifest chosen for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformPin {
+    /// The platform, as the image declares it.
+    pub platform: Platform,
+    /// The manifest for it.
+    pub digest: Digest,
+}
+
+/// A child of an index that is not carried; the index itself is kept as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The child's digest.
+    pub digest: Digest,
+    /// The platform it declares, where it declares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+/// A manifest about an artifact (signature, attestation, SBOM) that travels with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Referrer {
+    /// The referring manifest.
+    pub root: Pin,
+    /// What it is about.
+    pub subject: Digest,
+    /// The artifact type, as the referrers API reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The tag it was found behind (a cosign tag or the fallback tag), `None` when the referrers API named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+    /// Manifests below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<Pin>,
+    /// Blobs below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<Pin>,
+}
+
+/// One thing that the manifest asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// What sort of thing it is.
+    pub kind: Kind,
+    /// As the manifest names it.
+    pub name: String,
+    /// The name it is served under at the site.
+    pub reference: Reference,
+    /// The version that a range or channel was resolved to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Where it is fetched from.
+    pub source: Source,
+    /// The root manifest.
+    pub root: Pin,
+    /// The manifests chosen, by platform; empty for what has no platform.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<PlatformPin>,
+    /// The index children that are not carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// The manifests below the root, in order of digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<Pin>,
+    /// Configurations and layers, in order of digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<Pin>,
+    /// The text of documents that were made here and cannot be fetched, by digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inline: BTreeMap<Digest, String>,
+    /// What travels with it, in order of digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<Referrer>,
+    /// Why it is here: paths through the manifest, `monitoring → images[0]`.
+    pub why: Vec<String>,
+    /// SHA-256 of the request in canonical form: an unchanged request keeps its pins.
+    pub request: Digest,
+}
+
+impl Artifact {
+    /// Every pin of the artifact: root, manifests, blobs, referrers and theirs.
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        std::iter::once(&self.root)
+            .chain(&self.manifests)
+            .chain(&self.blobs)
+            .chain(self.referrers.iter().flat_map(|referrer| {
+                std::iter::once(&referrer.root)
+                    .chain(&referrer.manifests)
+                    .chain(&referrer.blobs)
+            }))
+    }
+}
+
+/// Sums over a lock; computed, never believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Artifacts, referrers not counted.
+    pub artifacts: u64,
+    /// Distinct blobs, manifests counted among them.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Why bytes are not a lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Not JSON, or not of the right shape.
+    #[error("the lock is not valid")]
+    Json(#[from] json::JsonError),
+    /// Written by a later version.
+    #[error("the lock has a format that this version cannot read: {0}")]
+    Version(u32),
+    /// Its sums are not those of its content.
+    #[error("the totals of the lock are not those of its content")]
+    Totals,
+    /// One digest is pinned with two sizes.
+    #[error("the lock pins two sizes for one digest: {0}")]
+    Conflict(Digest),
+    /// An inline document is not what its digest says.
+    #[error("an inline document of the lock does not match its digest: {0}")]
+    Inline(Digest),
+}
+
+/// The last line of a lock file, and its first, as one object for reading.
+#[derive(Serialize, Deserialize)]
+struct OnDisk {
+    #[serde(flatten)]
+    lock: Lock,
+    totals: Totals,
+}
+
+impl Lock {
+    /// Sums over the content.
+    pub fn totals(&self) -> Totals {
+        let blobs: BTreeMap<Digest, u64> = self
+            .artifacts
+            .iter()
+            .flat_map(Artifact::pins)
+            .map(|pin| (pin.digest, pin.size))
+            .collect();
+        Totals {
+            artifacts: self.artifacts.len() as u64,
+            blobs: blobs.len() as u64,
+            bytes: blobs.values().sum(),
+        }
+    }
+
+    /// Every distinct pin, in order of digest: what a bundle holds under `blobs/`.
+    pub fn distinct_pins(&self) -> Vec<&Pin> {
+        let mut seen = BTreeSet::new();
+        let mut pins: Vec<&Pin> = self
+            .artifacts
+            .iter()
+            .flat_map(Artifact::pins)
+            .filter(|pin| seen.insert(pin.digest))
+            .collect();
+        pins.sort_by_key(|pin| pin.digest);
+        pins
+    }
+
+    /// The bytes of the lock file: canonical JSON, but for line breaks that put every artifact on a
+    /// line of its own, so that a diff of two locks reads as a list of artifacts.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let head = json::to_canonical(&Self {
+            artifacts: Vec::new(),
+            ..self.clone()
+        });
+        let head = String::from_utf8_lossy(&head).into_owned();
+        // "artifacts" sorts first, so the object starts with the (empty) list.
+        let rest = head
+            .trim_start_matches(r#"{"artifacts":[]"#)
+            .trim_end_matches('}');
+        let mut out = String::from("{\"artifacts\":[");
+        for (at, artifact) in self.artifacts.iter().enumerate() {
+            out.push_str(if at == 0 { "\n" } else { ",\n" });
+            out.push_str(&String::from_utf8_lossy(&json::to_canonical(artifact)));
+        }
+        out.push_str("\n]");
+        out.push_str(rest);
+        out.push_str(",\n\"totals\":");
+        out.push_str(&String::from_utf8_lossy(&json::to_canonical(&self.totals())));
+        out.push_str("}\n");
+        out.into_bytes()
+    }
+
+    /// Reads a lock file and checks what it says of itself.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LockError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let head: Head = json::from_slice(bytes)?;
+        if head.version != VERSION {
+            return Err(LockError::Version(head.version));
+        }
+        let OnDisk { lock, totals } = json::from_slice(bytes)?;
+        let mut sizes = BTreeMap::new();
+        for pin in lock.artifacts.iter().flat_map(Artifact::pins) {
+            if sizes
+                .insert(pin.digest, pin.size)
+                .is_some_and(|size| size != pin.size)
+            {
+                return Err(LockError::Conflict(pin.digest));
+            }
+        }
+        if lock.totals() != totals {
+            return Err(LockError::Totals);
+        }
+        Ok(lock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn sample() -> Lock {
+        let digest = |n: u8| Digest::sha256([n; 32]);
+        let pin = |n: u8| Pin {
+            digest: digest(n),
+            media_type: "x/y".into(),
+            size: n.into(),
+            source: None,
+        };
+        Lock {
+            version: VERSION,
+            revision: REVISION,
+            name: "edge".parse().unwrap(),
+            release: "1.0".parse().unwrap(),
+            channel: Channel::default(),
+            sequence: 3,
+            manifest: digest(0),
+            platforms: vec!["linux/amd64".parse().unwrap()],
+            artifacts: vec![
+                Artifact {
+                    kind: Kind::Image,
+                    name: "busybox".into(),
+                    reference: "busybox:latest".parse().unwrap(),
+                    version: None,
+                    source: Source::Registry {
+                        repository: "docker.io/library/busybox".parse().unwrap()
+                    },
+                    root: pin(1),
+                    platforms: Vec::new(),
+                    left_out: Vec::new(),
+                    manifests: Vec::new(),
+                    blobs: vec![pin(2), pin(3)],
+                    inline: BTreeMap::new(),
+                    referrers: vec![Referrer {
+                        root: pin(4),
+                        subject: digest(1),
+                        artifact_type: None,
+                        tag: Some("x.sig".parse().unwrap()),
+                        manifests: Vec::new(),
+                        blobs: vec![pin(3)],
+                    }],
+                    why: vec!["tools → images[0]".into()],
+                    request: digest(9),
+                };
+                2
+            ],
+        }
+    }
+
+    #[test]
+    fn bytes_round_trip_and_are_one_artifact_a_line() {
+        let lock = sample();
+        let bytes = lock.to_bytes();
+        assert_eq!(Lock::from_bytes(&bytes).unwrap(), lock);
+        assert_eq!(Lock::from_bytes(&bytes).unwrap().to_bytes(), bytes);
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("{\"blobs\"")).count(),
+            2
+        );
+        assert_eq!(
+            lock.totals(),
+            Totals {
+                artifacts: 2,
+                blobs: 4,
+                bytes: 10
+            }
+        );
+    }
+
+    #[test]
+    fn lies_about_itself_are_refused() {
+        let text = String::from_utf8(sample().to_bytes()).unwrap();
+        assert!(matches!(
+            Lock::from_bytes(text.replace("\"bytes\":10", "\"bytes\":11").as_bytes()),
+            Err(LockError::Totals)
+        ));
+        assert!(matches!(
+            Lock::from_bytes(text.replace("\"version\":1", "\"version\":2").as_bytes()),
+            Err(LockError::Version(2))
+        ));
+        assert!(matches!(
+            Lock::from_bytes(text.replacen("\"size\":3", "\"size\":7", 1).as_bytes()),
+            Err(LockError::Conflict(_))
+        ));
+    }
+}
