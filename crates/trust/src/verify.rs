@@ -16,6 +16,13 @@ pub const MAX_SIGNATURE_SIZE: usize = 64 * 1024;
 /// An index that enough trusted keys have signed, with the bytes that were checked.
 ///
 /// Only [`verify`] makes one. Parse [`Verified::bytes`], never the file again.
+///
+/// ```compile_fail
+/// # use airlock_trust::Verified;
+/// fn forge(bytes: &[u8]) -> Verified<'_> {
+///     Verified { bytes: bytes.into() }
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Verified<'a> {

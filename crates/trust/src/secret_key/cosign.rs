@@ -12,7 +12,7 @@ use super::{check_scrypt, random};
 use crate::KeyError;
 
 pub(super) const LABEL: &str = "ENCRYPTED SIGSTORE PRIVATE KEY";
-/// What cosign before 2.0 wrote.
+/// What older versions of cosign wrote.
 pub(super) const OLD_LABEL: &str = "ENCRYPTED COSIGN PRIVATE KEY";
 
 /// What cosign writes; it refuses all but N = 2^15, 2^16 and 2^17 with r = 8, p = 1.

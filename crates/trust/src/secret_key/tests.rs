@@ -172,6 +172,25 @@ fn foreign_pkcs8_parameters_are_bounded() {
     assert!(matches!(error(&params), KeyError::TooCostly(_)));
 }
 
+/// The padding of CBC looks right under one wrong password in 256; the answer must be the same.
+#[test]
+fn a_wrong_password_is_called_that_whatever_it_decrypts_to() {
+    let key = SecretKey::generate().unwrap();
+    let params = pkcs5::Parameters::generate_pbkdf2_sha256_aes256cbc(1, &[1; 16], [2; 16]).unwrap();
+    let data = params.encrypt(PASSWORD, key.to_pkcs8().as_bytes()).unwrap();
+    let der = encrypted_pkcs8(&params, &data);
+    let file = pem::encode(pbes2::LABEL, &der);
+    let mut padded = 0;
+    for attempt in 0..3000 {
+        let wrong = format!("wrong {attempt}");
+        padded += usize::from(pbes2::decrypt(&der, wrong.as_bytes()).is_ok());
+        let result = SecretKey::from_pem(file.as_bytes(), Some(wrong.as_bytes()));
+        assert!(matches!(result, Err(KeyError::WrongPassword)), "{result:?}");
+    }
+    assert!(padded > 0, "the case that this test is about did not come up");
+    assert!(SecretKey::from_pem(file.as_bytes(), Some(PASSWORD)).is_ok());
+}
+
 #[test]
 fn foreign_cosign_parameters_are_bounded_and_named() {
     let key = SecretKey::generate().unwrap();
