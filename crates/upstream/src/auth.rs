@@ -21,7 +21,7 @@ use crate::http::{Access, Call, Http, authority_of, check_busy};
 const USUAL_LIFETIME: u64 = 60;
 const LARGEST_TOKEN_ANSWER: usize = 1024 * 1024;
 
-/// `Authorization` headers that worked, by host and scope. One request at a time fetches a new one; the
+/// `Authorization` headers that worked, by host and group. One request at a time fetches a new one; the
 /// others wait for it.
 #[derive(Default)]
 pub(crate) struct Tokens {
@@ -45,15 +45,15 @@ impl Slot {
 }
 
 impl Tokens {
-    fn slot(&self, url: &Url, scope: &str) -> SharedSlot {
-        let key = (url.origin().ascii_serialization(), scope.to_owned());
+    fn slot(&self, url: &Url, group: &str) -> SharedSlot {
+        let key = (url.origin().ascii_serialization(), group.to_owned());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(key).or_default())
     }
 
     /// What to send with a request, as far as is known.
-    pub(crate) async fn current(&self, url: &Url, scope: &str) -> Option<Secret> {
-        self.slot(url, scope).lock().await.valid().cloned()
+    pub(crate) async fn current(&self, url: &Url, group: &str) -> Option<Secret> {
+        self.slot(url, group).lock().await.valid().cloned()
     }
 }
 
@@ -72,7 +72,7 @@ impl Http {
         challenge: Challenge,
         presented: Option<Secret>,
     ) -> Result<Option<Secret>, Trouble> {
-        let slot = self.tokens.slot(&call.url, &call.access.scope);
+        let slot = self.tokens.slot(&call.url, &call.access.group);
         let mut slot = slot.lock().await;
         if let Some(header) = slot.valid()
             && Some(header) != presented.as_ref()

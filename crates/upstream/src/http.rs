@@ -62,6 +62,8 @@ pub(crate) struct Access {
     pub(crate) path: String,
     /// The scope of a token for it; empty for plain files.
     pub(crate) scope: String,
+    /// For which requests to the host the same header is tried first: those of a scope, or of a folder.
+    pub(crate) group: String,
     /// Credentials that stood in the address.
     pub(crate) given: Option<Secret>,
 }
@@ -113,7 +115,16 @@ impl Http {
         reporter: Arc<dyn Reporter>,
     ) -> Result<Self, ConfigError> {
         // Parsed here too, so that a wrong file is told at once and not at the first TLS connection.
-        authorities(&config)?;
+        let given = authorities(&config)?;
+        let client = OnceLock::new();
+        if !given.is_empty() {
+            // A PEM block may hold anything; only this says whether it is a certificate.
+            let built = verified(&config).map_err(|error| match error {
+                ConfigError::Client(error) => ConfigError::Authority(Some(error)),
+                other => other,
+            })?;
+            client.get_or_init(|| Ok(built));
+        }
         let unverified = builder(&config)?
             .tls_danger_accept_invalid_certs(true)
             .build()
@@ -124,7 +135,7 @@ impl Http {
             credentials,
             reporter,
             tokens: Tokens::default(),
-            verified: OnceLock::new(),
+            verified: client,
             unverified,
             gates: Mutex::default(),
             schemes: Mutex::default(),
@@ -366,7 +377,7 @@ impl Http {
     async fn attempt(&self, call: &Call) -> Result<Reply, Trouble> {
         let gate = self.gate(&call.url);
         let permit = gate.enter().await;
-        let presented = self.tokens.current(&call.url, &call.access.scope).await;
+        let presented = self.tokens.current(&call.url, &call.access.group).await;
         let mut response = self.follow(call, presented.as_ref()).await?;
         if response.status() == StatusCode::UNAUTHORIZED && same_origin(response.url(), &call.url) {
             let headers = response.headers().get_all(WWW_AUTHENTICATE);

@@ -56,6 +56,7 @@ impl Http {
         let mut url = self.base(&place.at.host, &what).await?;
         let name = place.at.name.as_str();
         url.set_path(&format!("/v2/{name}/{path}"));
+        let scope = format!("repository:{name}:pull");
         Ok(Call {
             method: Method::GET,
             url,
@@ -63,7 +64,8 @@ impl Http {
             access: Access {
                 host: place.at.host.clone(),
                 path: name.to_owned(),
-                scope: format!("repository:{name}:pull"),
+                group: scope.clone(),
+                scope,
                 given: None,
             },
             what,

@@ -219,6 +219,11 @@ impl Upstream {
                 host,
                 path: url.path().trim_start_matches('/').to_owned(),
                 scope: String::new(),
+                group: url
+                    .path()
+                    .rsplit_once('/')
+                    .map_or("", |(folder, _)| folder)
+                    .to_owned(),
                 given,
             },
             url,
