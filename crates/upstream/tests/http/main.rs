@@ -9,6 +9,7 @@ mod limits;
 mod referrers;
 mod registry;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -85,11 +86,11 @@ fn told(error: &SourceError) -> String {
     let mut out = format!("error: {error}\n");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        out.push_str(&format!("cause: {error}\n"));
+        let _ = writeln!(out, "cause: {error}");
         cause = error.source();
     }
     if let Some(hint) = &error.hint {
-        out.push_str(&format!("hint: {hint}\n"));
+        let _ = writeln!(out, "hint: {hint}");
     }
     out
 }
