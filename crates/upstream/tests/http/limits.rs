@@ -4,7 +4,7 @@ use airlock_content::{MetadataSource, SourceErrorKind};
 use airlock_testkit::{Action, FakeUpstream, Fault, Options, image};
 use airlock_upstream::{Config, Credentials};
 
-use crate::{anonymous, client, quick, registry, serve, tag};
+use crate::{anonymous, client, impatient, quick, registry, serve, tag};
 
 async fn server() -> FakeUpstream {
     serve(Options::default(), |content| {
@@ -28,10 +28,12 @@ async fn passing_trouble_is_waited_out() {
         Action::Reset(10),
         Action::Stall(10),
     ] {
+        let stalls = matches!(action, Action::Stall(_));
+        let upstream = if stalls { impatient() } else { anonymous() };
         server.heal();
         server.clear_log();
         server.fault(Fault::on("*/manifests/*", action.clone()).times(2));
-        let fetched = anonymous().manifest(&origin, &tag("v1")).await;
+        let fetched = upstream.manifest(&origin, &tag("v1")).await;
         assert!(fetched.is_ok(), "{action:?}: {fetched:?}");
         assert_eq!(server.requests("/manifests/").len(), 3, "{action:?}");
     }

@@ -24,11 +24,19 @@ use futures::StreamExt;
 fn quick() -> Config {
     Config {
         retry_delay: Duration::from_millis(1),
-        stall_timeout: Duration::from_millis(400),
         connect_timeout: Duration::from_secs(2),
         retries: 3,
         ..Config::default()
     }
+}
+
+/// The same for tests of stalls, which others must not mistake a busy machine for.
+fn impatient() -> Upstream {
+    let config = Config {
+        stall_timeout: Duration::from_millis(400),
+        ..quick()
+    };
+    client(config, Credentials::none())
 }
 
 #[derive(Default)]
