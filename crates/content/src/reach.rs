@@ -106,7 +106,9 @@ impl Closure {
 
     /// What must be there and is not.
     pub fn lacking(&self) -> impl Iterator<Item = &Missing> {
-        self.missing.iter().filter(|missing| missing.need == Need::Required)
+        self.missing
+            .iter()
+            .filter(|missing| missing.need == Need::Required)
     }
 
     /// Every digest held, manifests and blobs.
@@ -343,17 +345,17 @@ mod tests {
         let index = memory.index(&[image.clone(), image.clone()]);
         let found = closure(&memory, &index).unwrap();
         assert!(found.contains(&layer.digest));
-        assert_eq!(found.manifests[&image.digest].media_type, media_type::OCI_MANIFEST);
+        assert_eq!(
+            found.manifests[&image.digest].media_type,
+            media_type::OCI_MANIFEST
+        );
     }
 
     #[test]
     fn what_is_no_manifest_fails_the_walk() {
         let mut memory = Memory::default();
         let bad = memory.put(media_type::OCI_MANIFEST, "not json");
-        assert!(matches!(
-            closure(&memory, &bad),
-            Err(StoreError::Manifest { .. })
-        ));
+        assert!(matches!(closure(&memory, &bad), Err(StoreError::Manifest { .. })));
         let long = memory.put(
             media_type::OCI_MANIFEST,
             vec![b' '; usize::try_from(MANIFEST_LIMIT).unwrap() + 1],
