@@ -21,13 +21,17 @@ mod archive;
 mod error;
 mod ignore;
 mod metadata;
+mod oci;
 mod package;
 mod range;
+mod repository;
 mod yaml;
 
 pub use archive::inspect;
 pub use error::ChartError;
 pub use ignore::{IgnoreError, IgnoreRules};
 pub use metadata::{ChartMetadata, Dependency, Maintainer};
+pub use oci::{config_json, manifest_json};
 pub use package::{ChartFile, package};
 pub use range::{LooseVersion, RangeError, VersionRange};
+pub use repository::{ChartVersion, IndexError, MAX_INDEX, chart_versions, choose};
