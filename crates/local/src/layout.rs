@@ -23,6 +23,23 @@ pub(crate) const MAX_INDEX: u64 = 16 * 1024 * 1024;
 const MAX_SCANNED: u64 = 512 * 1024 * 1024;
 /// What looking at one manifest costs besides its bytes.
 const SCAN_COST: u64 = 16 * 1024;
+
+/// What may still be looked at.
+struct Budget {
+    bytes: u64,
+    /// Something was not looked at, so an answer would not be complete.
+    exceeded: bool,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self {
+            bytes: MAX_SCANNED,
+            exceeded: false,
+        }
+    }
+}
+
 /// The name under which containerd and Docker keep the full reference of a root.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
@@ -91,7 +108,8 @@ pub(crate) struct Layout {
     tree: Tree,
     roots: Vec<Descriptor>,
     /// By the digest that they are about; looked up once, when first asked for.
-    referrers: OnceLock<BTreeMap<Digest, Vec<ReferrerFound>>>,
+    /// `None` when there is too much to look at.
+    referrers: OnceLock<Option<BTreeMap<Digest, Vec<ReferrerFound>>>>,
 }
 
 #[derive(Deserialize)]
@@ -146,7 +164,7 @@ impl Layout {
             ManifestSelector::Only => {
                 let all: BTreeSet<Digest> = self.roots.iter().map(|root| root.digest).collect();
                 let attached = if all.len() > 1 {
-                    self.attached()
+                    self.attached()?
                 } else {
                     HashSet::new()
                 };
@@ -197,7 +215,7 @@ impl Layout {
     }
 
     /// Roots that belong to another root: its children, and what refers to it.
-    fn attached(&self) -> HashSet<Digest> {
+    fn attached(&self) -> Result<HashSet<Digest>, SourceError> {
         let mut attached: HashSet<Digest> = HashSet::new();
         for root in &self.roots {
             if names_of(root).any(|name| referrers_tag(name).is_some())
@@ -206,7 +224,7 @@ impl Layout {
                 attached.insert(root.digest);
             }
         }
-        let mut budget = MAX_SCANNED;
+        let mut budget = Budget::new();
         for root in &self.roots {
             let Some((_, manifest)) = self.scan(root, &mut budget) else {
                 continue;
@@ -221,7 +239,11 @@ impl Layout {
                 attached.extend(index.manifests.iter().map(|child| child.digest));
             }
         }
-        attached
+        if budget.exceeded {
+            Err(self.too_many())
+        } else {
+            Ok(attached)
+        }
     }
 
     /// A manifest below the layout, or not yet known to be one.
@@ -256,14 +278,24 @@ impl Layout {
     }
 
     /// What is known to refer to `subject`.
-    pub(crate) fn referrers(&self, subject: &Digest) -> Vec<ReferrerFound> {
-        let known = self.referrers.get_or_init(|| self.scan_referrers());
-        known.get(subject).cloned().unwrap_or_default()
+    pub(crate) fn referrers(&self, subject: &Digest) -> Result<Vec<ReferrerFound>, SourceError> {
+        match self.referrers.get_or_init(|| self.scan_referrers()) {
+            Some(known) => Ok(known.get(subject).cloned().unwrap_or_default()),
+            None => Err(self.too_many()),
+        }
+    }
+
+    fn too_many(&self) -> SourceError {
+        unsupported(
+            "the OCI image layout holds more manifests than can be searched",
+            self.tree.what(),
+        )
+        .hint("copy the images that are wanted into a layout of their own")
     }
 
     /// Looks at every manifest that the index leads to, within bounds. What cannot be read there is
     /// passed over: it is reported by whoever asks for it.
-    fn scan_referrers(&self) -> BTreeMap<Digest, Vec<ReferrerFound>> {
+    fn scan_referrers(&self) -> Option<BTreeMap<Digest, Vec<ReferrerFound>>> {
         let mut found: BTreeMap<Digest, Vec<ReferrerFound>> = BTreeMap::new();
         let mut add = |subject: Digest, descriptor: Descriptor, via: ReferrerVia| {
             let list = found.entry(subject).or_default();
@@ -274,7 +306,7 @@ impl Layout {
                 list.push(ReferrerFound { descriptor, via });
             }
         };
-        let mut budget = MAX_SCANNED;
+        let mut budget = Budget::new();
         let mut seen = HashSet::new();
         // What stands behind a tag is offered behind that tag again, so tags come first.
         for root in &self.roots {
@@ -313,11 +345,17 @@ impl Layout {
                 open.extend(index.manifests.into_iter().rev());
             }
         }
-        found
+        (!budget.exceeded).then_some(found)
     }
 
-    fn scan(&self, root: &Descriptor, budget: &mut u64) -> Option<(Descriptor, Manifest)> {
-        *budget = budget.checked_sub(root.size.saturating_add(SCAN_COST))?;
+    fn scan(&self, root: &Descriptor, budget: &mut Budget) -> Option<(Descriptor, Manifest)> {
+        // What is too large for a manifest is no manifest, and is not read.
+        let cost = root.size.min(MAX_MANIFEST) + SCAN_COST;
+        let Some(left) = budget.bytes.checked_sub(cost) else {
+            budget.exceeded = true;
+            return None;
+        };
+        budget.bytes = left;
         let fetched = self.fetch(root).ok()?;
         let manifest = Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes).ok()?;
         Some((fetched.descriptor, manifest))

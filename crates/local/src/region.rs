@@ -183,7 +183,7 @@ impl Region {
                 return Ok(None);
             }
             let task = ahead.unwrap_or_else(|| region.read_ahead(at));
-            let chunk: Bytes = joined(task, &region.what).await?;
+            let chunk: Bytes = joined(task).await?;
             let next = at + chunk.len() as u64;
             let ahead = (next < region.len).then(|| region.read_ahead(next));
             Ok(Some((chunk, (region, next, ahead))))
@@ -198,19 +198,18 @@ impl Region {
 
 /// Runs file operations where they may wait.
 pub(crate) async fn blocking<T: Send + 'static>(
-    what: &str,
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
-    joined(spawn_blocking(work), what).await
+    joined(spawn_blocking(work)).await
 }
 
-async fn joined<T>(task: JoinHandle<Result<T, SourceError>>, what: &str) -> Result<T, SourceError> {
+async fn joined<T>(task: JoinHandle<Result<T, SourceError>>) -> Result<T, SourceError> {
     task.await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(error) => Err(SourceError::new(
             airlock_content::SourceErrorKind::Local,
             "the reading was cancelled",
-            what,
+            "a file of this machine",
         )
         .caused_by(error)),
     })

@@ -43,7 +43,7 @@ impl Local {
         work: impl FnOnce(&Self, &Origin) -> Result<T, SourceError> + Send + 'static,
     ) -> Result<T, SourceError> {
         let (this, origin) = (self.clone(), origin.clone());
-        blocking(&origin.to_string(), move || work(&this, &origin)).await
+        blocking(move || work(&this, &origin)).await
     }
 
     fn read_manifest(
@@ -128,10 +128,8 @@ impl MetadataSource for Local {
     async fn referrers(&self, origin: &Origin, subject: &Digest) -> Result<Vec<ReferrerFound>, SourceError> {
         let subject = *subject;
         self.run(origin, move |this, origin| match origin {
-            Origin::OciLayout(path) => Ok(this.cache.layout(&this.base.join(path))?.referrers(&subject)),
-            Origin::OciArchive(path) => {
-                Ok(this.cache.oci_archive(&this.base.join(path))?.referrers(&subject))
-            }
+            Origin::OciLayout(path) => this.cache.layout(&this.base.join(path))?.referrers(&subject),
+            Origin::OciArchive(path) => this.cache.oci_archive(&this.base.join(path))?.referrers(&subject),
             Origin::DockerArchive(_) | Origin::ChartFolder(_) | Origin::File(_) => Ok(Vec::new()),
             Origin::Registry(_) | Origin::Http(_) => Err(not_local(origin)),
         })
@@ -139,7 +137,7 @@ impl MetadataSource for Local {
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, SourceError> {
-        Err(not_local(repository))
+        Err(not_local(&Origin::Registry(repository.clone())))
     }
 
     async fn blob(&self, origin: &Origin, descriptor: &Descriptor, limit: u64) -> Result<Bytes, SourceError> {
@@ -159,14 +157,7 @@ impl MetadataSource for Local {
     }
 
     async fn document(&self, url: &Url, _limit: u64) -> Result<Bytes, SourceError> {
-        // Without the query and user information, which may hold a secret.
-        let place = format!(
-            "{}://{}{}",
-            url.scheme(),
-            url.host_str().unwrap_or_default(),
-            url.path()
-        );
-        Err(not_local(place))
+        Err(not_local(&Origin::Http(url.clone())))
     }
 
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
@@ -214,8 +205,16 @@ impl BlobSource for Local {
     }
 }
 
-fn not_local(what: impl std::fmt::Display) -> SourceError {
-    unsupported("this is not on this machine", what)
+fn not_local(origin: &Origin) -> SourceError {
+    let message = "this is not on this machine";
+    match origin {
+        // Without the query and the user information, which may hold a secret.
+        Origin::Http(url) => {
+            let host = url.host_str().unwrap_or_default();
+            unsupported(message, format!("{}://{host}{}", url.scheme(), url.path()))
+        }
+        _ => unsupported(message, origin),
+    }
 }
 
 fn verify(bytes: &[u8], want: &Descriptor) -> Result<(), HashError> {
