@@ -7,6 +7,7 @@
 
 pub mod index;
 pub mod lock;
+pub mod manifest;
 pub mod receipt;
 
 mod name;
