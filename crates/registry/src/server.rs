@@ -194,8 +194,8 @@ where
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(app.config.limits.header_timeout)
-        .max_buf_size(64 << 10)
-        .pipeline_flush(true);
+        // Not `pipeline_flush`: it lifts this bound, and a slow client's blob piles up in memory.
+        .max_buf_size(64 << 10);
     let stop = async {
         // An error means that the server is gone, which is a stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;

@@ -22,12 +22,9 @@ fn installed(program: &str) -> bool {
     let found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
     if !found {
-        // Not by `eprintln!`, which is kept back when the test passes.
-        writeln!(
-            std::io::stderr(),
-            "SKIPPED a pull: peer {program} is not installed"
-        )
-        .unwrap();
+        // A handle of its own, since the output of `eprintln!` is kept back when the test passes.
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "SKIPPED a pull: peer {program} is not installed").unwrap();
     }
     found
 }
