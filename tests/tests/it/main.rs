@@ -1,0 +1,21 @@
+//! End-to-end and interoperability tests, in one binary so that they share one registry of images.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod peers;
+
+/// A file in this folder that is no module here would never run.
+#[test]
+fn every_file_is_a_module() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        let line = format!("mod {module};");
+        assert!(
+            include_str!("main.rs").lines().any(|text| text == line),
+            "{line} is missing in main.rs"
+        );
+    }
+}
