@@ -5,6 +5,7 @@
 //! ([`airlock_types::json`]), so that equal content is equal bytes.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod documents;
 pub mod index;
 pub mod lock;
 pub mod receipt;

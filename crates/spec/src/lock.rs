@@ -363,10 +363,10 @@ impl Lock {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn sample() -> Lock {
+    pub(crate) fn sample() -> Lock {
         let digest = |n: u8| Digest::sha256([n; 32]);
         let pin = |n: u8| Pin {
             digest: digest(n),

@@ -175,7 +175,7 @@ fn is_path_component(text: &str) -> bool {
         let run = bytes[at..].iter().take_while(|c| !alphanumeric(**c)).count();
         let separator = &bytes[at..at + run];
         let good = match separator {
-            [] | [b'.'] | [b'_'] | [b'_', b'_'] => true,
+            [] | [b'.' | b'_'] | [b'_', b'_'] => true,
             dashes => dashes.iter().all(|c| *c == b'-'),
         };
         if !good {

@@ -1,0 +1,177 @@
+//! The isolated side: verify, import, serve, and the care of a store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// The keys that are trusted to sign.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustedKeys {
+    /// Trust this public key; may be repeated
+    #[arg(long = "key", value_name = "FILE", required = true, env = "AIRLOCK_PUBLIC_KEY")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// How many different trusted keys must have signed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub(crate) threshold: u16,
+}
+
+/// Which store.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StoreArg {
+    /// The store
+    #[arg(long, value_name = "DIR", env = "AIRLOCK_STORE")]
+    pub(crate) store: PathBuf,
+}
+
+/// `airlock verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The bundle: a file, an unpacked folder, or - for standard input
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: TrustedKeys,
+}
+
+/// `airlock inspect`
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The bundle: a file, an unpacked folder, or - for standard input
+    pub(crate) bundle: PathBuf,
+}
+
+/// `airlock ls`
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// A bundle or a store
+    #[arg(value_name = "BUNDLE|STORE")]
+    pub(crate) path: PathBuf,
+}
+
+/// `airlock import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The bundle: a file, an unpacked folder, or - for standard input
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    #[command(flatten)]
+    pub(crate) trust: TrustedKeys,
+    /// How many versions of one bundle stay served, the new one among them
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) keep_versions: u16,
+    /// Accept a release older than one imported before; the reason stands in the receipt
+    #[arg(long, value_name = "REASON")]
+    pub(crate) allow_downgrade: Option<String>,
+}
+
+/// `airlock serve`
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The store, or a bundle file
+    #[arg(value_name = "STORE|BUNDLE", env = "AIRLOCK_STORE")]
+    pub(crate) path: PathBuf,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:5000", env = "AIRLOCK_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// Trust this public key to have signed the bundle; may be repeated
+    #[arg(long = "key", value_name = "FILE", env = "AIRLOCK_PUBLIC_KEY", help_heading = "Bundle file")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// How many different trusted keys must have signed the bundle
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]
+    pub(crate) threshold: u16,
+    /// Serve with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve without TLS outside loopback as well; anyone on the way can read and change what is served
+    #[arg(long, conflicts_with = "tls_cert", help_heading = "TLS")]
+    pub(crate) insecure_plain_http: bool,
+    /// Names and addresses for the certificate that is made when none is given; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "tls_cert", help_heading = "TLS")]
+    pub(crate) tls_name: Vec<String>,
+}
+
+/// `airlock config`
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// For which client
+    #[arg(value_enum)]
+    pub(crate) client: ConfigClient,
+    /// The mirror's address as clients see it
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
+    pub(crate) url: String,
+    /// The path, on the clients, of the certificate authority that signed the mirror's certificate
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The registries to redirect to the mirror; may be repeated. Otherwise those that --from holds, else the usual ones
+    #[arg(long, value_name = "HOST")]
+    pub(crate) registry: Vec<String>,
+    /// Redirect the registries of everything in this store or lock
+    #[arg(long, value_name = "STORE|LOCK")]
+    pub(crate) from: Option<PathBuf>,
+    /// Write the files below this folder instead of printing them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+/// Clients that configuration is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConfigClient {
+    /// containerd: certs.d/<host>/hosts.toml
+    Containerd,
+    /// k3s: registries.yaml
+    K3s,
+    /// podman, skopeo, buildah: registries.conf
+    Podman,
+}
+
+/// `airlock generations`
+#[derive(Debug, Args)]
+pub(crate) struct GenerationsArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+}
+
+/// `airlock rollback`
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// The generation to go back to; otherwise the one before the current one
+    #[arg(long, value_name = "NUMBER|DIGEST")]
+    pub(crate) to: Option<String>,
+}
+
+/// `airlock gc`
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// How many generations to keep, the current one among them
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: u32,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `airlock scrub`
+#[derive(Debug, Args)]
+pub(crate) struct ScrubArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// Move damaged blobs out of the way, so that the next import brings them again
+    #[arg(long)]
+    pub(crate) quarantine: bool,
+}
+
+/// `airlock receipts`
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptsArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+}

@@ -1,0 +1,90 @@
+//! How a command ends badly: exit code, message, causes, hint.
+
+use std::fmt::Write as _;
+
+use airlock_content::SourceError;
+
+/// The exit codes of the design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// The answer is no: verification failed, drift found, checks failed.
+    No = 1,
+    /// Usage or environment.
+    Trouble = 2,
+    /// Partial, with the list of what is missing.
+    Partial = 3,
+    /// Interrupted by Ctrl-C, as shells report it.
+    Interrupted = 130,
+}
+
+/// A command's bad end.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What the process exits with.
+    pub(crate) exit: Exit,
+    /// What happened, with its causes.
+    pub(crate) error: anyhow::Error,
+    /// What to do, when the error itself does not know.
+    pub(crate) hint: Option<String>,
+}
+
+/// What a command returns.
+pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { exit: Exit::Trouble, error: error.into(), hint: None }
+    }
+}
+
+impl Failure {
+    /// The answer is no.
+    pub(crate) fn no(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::No, error: error.into(), hint: None }
+    }
+
+    /// Some of it is missing.
+    pub(crate) fn partial(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Partial, error: error.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The text for standard error, without colours.
+    pub(crate) fn render(&self) -> String {
+        let mut out = format!("error: {}\n", self.error);
+        let causes: Vec<String> = self.error.chain().skip(1).map(ToString::to_string).collect();
+        // A library that wraps transparently repeats its cause word for word; once is enough.
+        let mut previous = self.error.to_string();
+        let mut shown = Vec::new();
+        for cause in causes {
+            if !previous.contains(&cause) {
+                shown.push(cause.clone());
+            }
+            previous = cause;
+        }
+        if !shown.is_empty() {
+            out.push_str("\nCaused by:\n");
+            for cause in shown {
+                let _ = writeln!(out, "  {}", cause.replace('\n', "\n  "));
+            }
+        }
+        if let Some(hint) = self.hint.clone().or_else(|| self.error.chain().find_map(hint_of)) {
+            let _ = writeln!(out, "\nhint: {hint}");
+        }
+        out
+    }
+}
+
+/// The hint that an error of one of the libraries carries.
+fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<SourceError>() {
+        return error.hint.clone();
+    }
+    None
+}

@@ -1,0 +1,46 @@
+//! Ctrl-C: the first one ends the command in order, so that what was done stays resumable.
+
+use std::future::Future;
+
+use crate::failure::{Exit, Failure, Result};
+
+/// Runs asynchronous work until it is done or Ctrl-C (or SIGTERM) comes. Work that is dropped leaves
+/// resumable files behind, since every writer names its result only when it is complete.
+pub(crate) fn until_done<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(interrupted()),
+            _ = terminate.recv() => Err(interrupted()),
+        }
+    });
+    // Blocking work that still runs must not keep the terminal.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+/// A future that ends at Ctrl-C or SIGTERM, for servers that then shut down in order.
+pub(crate) async fn requested() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure {
+        exit: Exit::Interrupted,
+        error: anyhow::anyhow!("interrupted"),
+        hint: Some("run the same command again to go on from here".to_owned()),
+    }
+}

@@ -1,0 +1,53 @@
+use airlock_types::json;
+use serde_json::json;
+
+use super::{purl, version};
+use crate::lock::{Kind, Lock};
+
+/// A CycloneDX 1.6 SBOM (JSON) of what the lock names.
+pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
+    let components: Vec<_> = lock
+        .artifacts
+        .iter()
+        .enumerate()
+        .map(|(at, artifact)| {
+            let mut properties = vec![json!({"name": "airlock:kind", "value": artifact.kind.as_str()})];
+            properties.extend(
+                artifact.platforms.iter().map(
+                    |pin| json!({"name": "airlock:platform", "value": format!("{} {}", pin.platform, pin.digest)}),
+                ),
+            );
+            properties.extend(artifact.why.iter().map(|why| json!({"name": "airlock:why", "value": why})));
+            json!({
+                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files => "file" },
+                "bom-ref": format!("artifact-{at}"),
+                "name": artifact.reference.repository.to_string(),
+                "version": version(artifact),
+                "purl": purl(artifact),
+                "hashes": [{"alg": "SHA-256", "content": artifact.root.digest.hex()}],
+                "properties": properties,
+            })
+        })
+        .collect();
+    let document = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "application",
+                "bom-ref": "bundle",
+                "name": lock.name,
+                "version": lock.release,
+            },
+            "tools": {"components": [{"type": "application", "name": "airlock"}]},
+        },
+        "components": components,
+    });
+    with_line_feed(json::to_canonical(&document))
+}
+
+pub(super) fn with_line_feed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.push(b'\n');
+    bytes
+}

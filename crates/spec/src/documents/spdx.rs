@@ -1,0 +1,59 @@
+use airlock_types::{Digest, json};
+use serde_json::json;
+
+use super::cyclonedx::with_line_feed;
+use super::{purl, version};
+use crate::lock::Lock;
+
+/// An SPDX 2.3 SBOM (JSON) of what the lock names.
+///
+/// SPDX wants a time of creation; it is the epoch, as reproducible builds do it. The namespace is made
+/// unique by the lock's digest.
+pub fn spdx(lock: &Lock, lock_digest: &Digest) -> Vec<u8> {
+    let mut packages = vec![json!({
+        "SPDXID": "SPDXRef-bundle",
+        "name": lock.name,
+        "versionInfo": lock.release,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": false,
+    })];
+    let mut relationships = vec![json!({
+        "spdxElementId": "SPDXRef-DOCUMENT",
+        "relationshipType": "DESCRIBES",
+        "relatedSpdxElement": "SPDXRef-bundle",
+    })];
+    for (at, artifact) in lock.artifacts.iter().enumerate() {
+        let id = format!("SPDXRef-artifact-{at}");
+        packages.push(json!({
+            "SPDXID": id,
+            "name": artifact.reference.repository.to_string(),
+            "versionInfo": version(artifact),
+            "downloadLocation": "NOASSERTION",
+            "filesAnalyzed": false,
+            "comment": artifact.why.join("; "),
+            "checksums": [{"algorithm": "SHA256", "checksumValue": artifact.root.digest.hex()}],
+            "externalRefs": [{
+                "referenceCategory": "PACKAGE-MANAGER",
+                "referenceType": "purl",
+                "referenceLocator": purl(artifact),
+            }],
+        }));
+        relationships.push(json!({
+            "spdxElementId": "SPDXRef-bundle",
+            "relationshipType": "CONTAINS",
+            "relatedSpdxElement": id,
+        }));
+    }
+    let digest = lock_digest.hex();
+    let document = json!({
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": format!("{}-{}", lock.name, lock.release),
+        "documentNamespace": format!("https://airlock.dev/spdx/{}-{}-{digest}", lock.name, lock.release),
+        "creationInfo": {"created": "1970-01-01T00:00:00Z", "creators": ["Tool: airlock"]},
+        "packages": packages,
+        "relationships": relationships,
+    });
+    with_line_feed(json::to_canonical(&document))
+}
