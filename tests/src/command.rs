@@ -53,9 +53,9 @@ pub(crate) fn clean_environment(home: &Path) -> Vec<(&'static str, std::ffi::OsS
 }
 
 /// Runs to the end, whatever the outcome; a run longer than `limit` is killed and fails the test.
-pub fn run_within(command: &mut Command, limit: Duration) -> Output {
+pub fn run_within(command: &mut Command, stdin: Stdio, limit: Duration) -> Output {
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -82,7 +82,7 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Output {
 
 /// [`run_within`] the usual [`LIMIT`].
 pub fn run(command: &mut Command) -> Output {
-    run_within(command, LIMIT)
+    run_within(command, Stdio::null(), LIMIT)
 }
 
 /// Runs a program that has to succeed.

@@ -107,13 +107,17 @@ impl Skopeo {
         succeed(&mut command).stdout
     }
 
-    /// Copies between any two places with nothing rewritten, every child of an index included.
-    pub fn copy_all(&self, from: &str, to: &str) {
+    /// Copies an image between any two places, of an index the one for this machine; every digest is
+    /// checked on the way.
+    pub fn copy(&self, from: &str, to: &str) {
         let mut command = self.command("copy");
-        command
-            .args(["--quiet", "--all", "--preserve-digests", "--src-tls-verify=false"])
-            .args(["--dest-tls-verify=false", from, to]);
-        succeed(&mut command);
+        command.args([
+            "--quiet",
+            "--preserve-digests",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+        ]);
+        succeed(command.args([from, to]));
     }
 
     /// A folder for what is copied.

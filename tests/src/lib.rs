@@ -19,17 +19,20 @@
     reason = "a test harness fails by panic"
 )]
 
+pub mod archive;
 pub mod command;
 pub mod http;
 pub mod images;
 pub mod peer;
 pub mod tree;
 
+mod cli;
 mod containerd;
 mod containers;
 mod daemon;
 mod registry;
 
+pub use cli::{Airlock, FILTERS, Run, Served};
 pub use containerd::Containerd;
 pub use containers::{Podman, Skopeo};
 pub use daemon::{Daemon, free_port};

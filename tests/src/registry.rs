@@ -44,7 +44,7 @@ pub struct Registry {
     password: bool,
     // Before the folder: the server ends first.
     daemon: Daemon,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Registry {
@@ -91,7 +91,7 @@ impl Registry {
             address,
             password,
             daemon,
-            _folder: folder,
+            folder,
         };
         let wanted = if password { 401 } else { 200 };
         let ready = || http::get(address, "/v2/").is_ok_and(|answer| answer.status == wanted);
@@ -110,6 +110,12 @@ impl Registry {
     /// Its `host:port`, as references begin.
     pub fn host(&self) -> String {
         self.address.to_string()
+    }
+
+    /// A folder that is removed after the server's end, even if nothing is ever dropped: the place for
+    /// what the tests of one process share.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What it has said.

@@ -57,9 +57,15 @@ impl Image {
         }
     }
 
-    /// Whether podman can run it: podman 4 chooses from an index once, and takes no index within it.
+    /// Whether podman can run it.
     pub fn runs_in_podman(&self) -> bool {
-        self.runs && self.repository != "hand/nested"
+        self.runs && self.skopeo_copies()
+    }
+
+    /// Whether containers/image (skopeo, podman) can copy it: it chooses from an index once, and takes
+    /// no index within it.
+    pub fn skopeo_copies(&self) -> bool {
+        self.repository != "hand/nested"
     }
 
     /// Whether it is one of the big ones that quick tests leave out.

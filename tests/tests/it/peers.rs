@@ -148,3 +148,21 @@ fn a_server_ends_with_its_guard() {
     drop(registry);
     assert!(http::get(address, "/v2/").is_err());
 }
+
+#[test]
+fn skopeo_copies_images_of_every_form() {
+    let Some(suite) = Suite::shared() else { return };
+    let skopeo = Skopeo::new();
+    for (at, image) in suite
+        .images
+        .iter()
+        .filter(|image| image.skopeo_copies() && !image.is_large())
+        .enumerate()
+    {
+        let folder = skopeo.folder().join(at.to_string());
+        skopeo.copy(
+            &format!("docker://{}", image.at(&suite.registry.host())),
+            &format!("dir:{}", folder.display()),
+        );
+    }
+}
