@@ -146,6 +146,29 @@ fn sha256sum_accepts_an_unpacked_bundle_and_sees_a_changed_byte() {
     assert!(!check().status.success());
 }
 
+/// What an auditor compares by hand: the signed index lists the very sums that `sha256sum` checked.
+#[test]
+fn the_signed_index_and_the_list_of_sums_agree() {
+    let Some(world) = World::small() else { return };
+    let index = archive::read(&world.bundle, "airlock.json").unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let sums = String::from_utf8(archive::read(&world.bundle, "SHA256SUMS").unwrap()).unwrap();
+    let signed: Vec<String> = index["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["path"] != "SHA256SUMS")
+        .map(|file| {
+            format!(
+                "{}  {}",
+                file["sha256"].as_str().unwrap(),
+                file["path"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(signed, sums.lines().collect::<Vec<_>>());
+}
+
 #[test]
 fn openssl_verifies_the_signature_over_the_index() {
     let Some(world) = World::small() else { return };
