@@ -38,6 +38,11 @@ pub(crate) fn note(global: &Global, line: &str) {
     }
 }
 
+/// A line for people on standard error, whatever they asked for.
+pub(crate) fn line(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
 /// The bad end of a command.
 pub(crate) fn failure(failure: &Failure, colours: bool, always: bool) {
     let mut stderr = io::stderr().lock();

@@ -90,6 +90,9 @@ pub(crate) struct ServeArgs {
     /// Serve without TLS outside loopback as well; anyone on the way can read and change what is served
     #[arg(long, conflicts_with = "tls_cert", help_heading = "TLS")]
     pub(crate) insecure_plain_http: bool,
+    /// Keep the certificate authority that is made when no certificate is given here; otherwise in the store
+    #[arg(long, value_name = "DIR", conflicts_with = "tls_cert", help_heading = "TLS")]
+    pub(crate) tls_dir: Option<PathBuf>,
     /// Names and addresses for the certificate that is made when none is given; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "tls_cert", help_heading = "TLS")]
     pub(crate) tls_name: Vec<String>,
