@@ -23,7 +23,7 @@ mod checks;
 mod peers;
 mod schema;
 mod steps;
-mod tests;
+mod testing;
 
 /// Tasks of this repository
 #[derive(Parser)]

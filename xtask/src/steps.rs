@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, checks, peers, schema, tests};
+use crate::{cargo, checks, peers, schema, testing};
 
 /// Which steps to run.
 #[derive(clap::Args)]
@@ -100,7 +100,7 @@ pub(crate) fn run(options: &Options, require: bool) -> Result<()> {
             Step::Doc => checks::doc(),
             Step::Build => cargo::build_airlock(),
             Step::Schema => schema::check(),
-            Step::Test => tests::run(&mut report, require),
+            Step::Test => testing::run(&mut report, require),
         };
         if let Err(error) = &result {
             println!("error: {error:#}");
