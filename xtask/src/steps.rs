@@ -99,7 +99,7 @@ pub(crate) fn run(options: &Options, require: bool) -> Result<()> {
             Step::Clippy => checks::clippy(&mut report, require),
             Step::Doc => checks::doc(),
             Step::Build => cargo::build_airlock(),
-            Step::Schema => schema::check(),
+            Step::Schema => cargo::build_airlock().and_then(|()| schema::check()),
             Step::Test => testing::run(&mut report, require),
         };
         if let Err(error) = &result {

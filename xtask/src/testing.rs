@@ -6,11 +6,13 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{airlock, cargo};
+use crate::cargo::{airlock, build_airlock, cargo};
 use crate::steps::Report;
 
-/// Tests the whole workspace with the binary that was built before.
+/// Tests the whole workspace, the end-to-end tests with the binary of the same source.
 pub(crate) fn run(report: &mut Report, require: bool) -> Result<()> {
+    // Fresh already in a full run; with `--only test` a stale binary would be tested otherwise.
+    build_airlock()?;
     let binary = airlock()?;
     let log = binary.with_file_name("airlock-skipped.log");
     let _ = fs::remove_file(&log);
