@@ -37,7 +37,7 @@ pub use containerd::Containerd;
 pub use containers::{Podman, Skopeo};
 pub use daemon::{Daemon, free_port};
 pub use images::{Image, Suite};
-pub use registry::{CREDENTIALS, Pushed, Registry};
+pub use registry::{BASIC, CREDENTIALS, Pushed, Registry};
 
 /// The digest of `bytes` as OCI writes it.
 pub fn digest(bytes: &[u8]) -> String {

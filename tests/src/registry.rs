@@ -14,8 +14,8 @@ use crate::http::{self, Response};
 
 /// User and password of a registry started with [`Registry::with_password`].
 pub const CREDENTIALS: (&str, &str) = ("airlock", "loopback-only");
-/// [`CREDENTIALS`] as the `Authorization` header.
-const BASIC: &str = "Basic YWlybG9jazpsb29wYmFjay1vbmx5";
+/// [`CREDENTIALS`] as an `Authorization` header has them; the last word is the form of `auth.json`.
+pub const BASIC: &str = "Basic YWlybG9jazpsb29wYmFjay1vbmx5";
 /// [`CREDENTIALS`] as a bcrypt line with the lowest cost there is.
 const HTPASSWD: &str = "airlock:$2y$04$rYNVxcmVkzvf7FjIb5W3c.3VNpOB1hu08h5/.tjO5LnAXEyBajVcW\n";
 

@@ -157,6 +157,17 @@ impl Image {
     }
 }
 
+/// Pushes the smallest image there is, for tests that need one and no suite.
+pub fn push_minimal(registry: &Registry, repository: &str, tag: &str) -> Pushed {
+    let repository = oci::Repository {
+        registry,
+        name: repository,
+    };
+    let layer = oci::Layer::gzip(&[("file", b"content\n")]);
+    let manifest = repository.image("linux/amd64", &[layer]);
+    repository.manifest(Some(tag), &manifest)
+}
+
 /// A static program of a few hundred kilobytes, so that an image needs nothing else to run.
 fn compile_hello(folder: &Path) -> Vec<u8> {
     let (source, program) = (folder.join("hello.c"), folder.join("hello"));

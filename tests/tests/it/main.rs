@@ -4,6 +4,8 @@
 #[cfg(feature = "unfinished")]
 mod clients;
 #[cfg(feature = "unfinished")]
+mod credentials;
+#[cfg(feature = "unfinished")]
 mod demo;
 #[cfg(feature = "unfinished")]
 mod interrupted;
