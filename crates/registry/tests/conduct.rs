@@ -313,7 +313,7 @@ fn stalled_downloads_are_broken_off() {
     let (len, target) = vast(&store);
     let log = Arc::new(Mutex::new((true, 0)));
     let mut config = config();
-    config.limits.stall_timeout = Duration::from_millis(100);
+    config.limits.stall_timeout = Duration::from_millis(700);
     let written = Arc::clone(&log);
     config.access_log = Some(Arc::new(move |record| {
         *written.lock().unwrap() = (record.complete, record.bytes);
