@@ -18,7 +18,7 @@ use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use airlock_types::{Host, ReferenceError};
+use airlock_types::{Host, ReferenceError, RepositoryName};
 
 use crate::catalog::host_in_path;
 use crate::yaml::quote;
@@ -144,7 +144,8 @@ pub fn k3s(mirror: &Mirror, hosts: &[Host], ca: Option<&Path>) -> Files {
 /// `registries.conf.d/airlock.conf`, below `/etc/containers`, for podman, skopeo, buildah and CRI-O.
 ///
 /// Each host is moved below the mirror, `docker.io/library/busybox` to `MIRROR/docker.io/library/busybox`;
-/// a host with a port gets `_` for `:` there, which the registry understands.
+/// a host with a port gets `_` for `:` there, which the registry understands. An IPv6 address cannot
+/// be written as a path at all; it is left out with a comment.
 pub fn podman(mirror: &Mirror, hosts: &[Host], ca: Option<&Path>) -> Files {
     let mut text = String::from("# Written by Airlock.\n");
     if let Some(ca) = ca {
@@ -158,6 +159,10 @@ pub fn podman(mirror: &Mirror, hosts: &[Host], ca: Option<&Path>) -> Files {
     }
     text.push_str("unqualified-search-registries = [\"docker.io\"]\n");
     for host in hosts {
+        if host_in_path(host).parse::<RepositoryName>().is_err() {
+            let _ = writeln!(text, "\n# Left out, since it cannot be written as a path: {host}");
+            continue;
+        }
         let _ = write!(
             text,
             "\n[[registry]]\nprefix = \"{host}\"\nlocation = \"{}/{}\"\n",
@@ -253,6 +258,12 @@ mod tests {
             "prefix = \"registry.site:5000\"\nlocation = \"m.site:5000/registry.site_5000\"\ninsecure = true\n"
         ));
         assert!(text.contains("\n[[registry]]\nlocation = \"m.site:5000\"\ninsecure = true\n"));
+        let v6 = podman(&mirror, &["[::1]:5000".parse().unwrap()], None);
+        let text = &v6[Path::new("registries.conf.d/airlock.conf")];
+        assert!(
+            !text.contains("prefix")
+                && text.contains("# Left out, since it cannot be written as a path: [::1]:5000\n")
+        );
         let tls = podman(&"https://m.site".parse().unwrap(), &hosts(), None);
         assert!(!tls[Path::new("registries.conf.d/airlock.conf")].contains("insecure"));
     }

@@ -36,14 +36,15 @@ fn address(tree: &Tree) -> String {
 
 /// The path inside a tree, and how much of `path` named the tree, if it does.
 ///
-/// A tree is named by its last component (the manifest's component), its repository's path, or host
-/// and path, each with or without the tag.
+/// A tree is named by its component, or the last word of that; by its repository's path; or by host and
+/// path; each with or without the tag.
 fn inside<'p>(tree: &Tree, path: &'p str) -> Option<(usize, &'p str)> {
     let name = tree.repository.name.as_str();
+    let component = name.strip_prefix("files/").unwrap_or(name);
     let last = name.rsplit('/').next().unwrap_or(name);
     let full = format!("{}/{name}", tree.repository.host);
     let in_path = format!("{}/{name}", host_in_path(&tree.repository.host));
-    [last, name, &full, &in_path]
+    [last, component, name, &full, &in_path]
         .into_iter()
         .filter_map(|alias| {
             let rest = path.strip_prefix(alias)?;
@@ -226,6 +227,7 @@ mod tests {
             tree("airlock.site/files/extras:1.0", &[("bin/kubectl", 1), ("a", 2)]),
             tree("airlock.site/files/extras:2.0", &[("bin/kubectl", 3), ("a", 2)]),
             tree("airlock.site:5000/files/conf:1.0", &[("x", 4)]),
+            tree("airlock.site/files/base/tools:1.0", &[("y", 5)]),
         ];
         let show = |path: &str| match find(&trees, path) {
             Found::In(tree, rest) => match tree.files.get(rest) {
@@ -246,6 +248,9 @@ mod tests {
             ("conf/y", "airlock.site_5000/files/conf:1.0 [y]"),
             ("conf:2.0/x", "-"),
             ("config/x", "-"),
+            ("tools/y", "5"),
+            ("base/tools/y", "5"),
+            ("files/base/tools/y", "5"),
             ("extras:1.0/bin/kubectl", "1"),
             ("extras:2.0/bin/kubectl", "3"),
             ("extras/a", "2"),

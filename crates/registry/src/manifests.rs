@@ -2,15 +2,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use airlock_content::{BlobRead, StoreError};
+use airlock_content::{BlobRead, MANIFEST_LIMIT, StoreError};
 use airlock_types::{Digest, Manifest, media_type};
 use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::reply::value;
-
-/// What registries accept as a manifest is 4 MiB at least; no store of ours holds one near this.
-const MANIFEST_LIMIT: u64 = 32 << 20;
 
 /// Content could not be read.
 #[derive(Debug, thiserror::Error)]

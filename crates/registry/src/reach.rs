@@ -68,6 +68,7 @@ impl Reach {
             if let Some(subject) = manifest.subject() {
                 let referrer = as_referrer(&manifest, digest, &read.media_type, read.bytes.len());
                 reach.referrers.entry(subject.digest).or_default().push(referrer);
+                open.push((subject.digest, types.intern(&subject.media_type)));
             }
             for child in manifest.children() {
                 let in_index = matches!(manifest, Manifest::Index(_));

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use airlock_registry::Config;
 use airlock_registry::client_config::{self, Files, Mirror};
 use airlock_types::media_type;
 use common::{Memory, Running, config, start_with};
@@ -92,6 +93,10 @@ struct Site {
 }
 
 fn site() -> Site {
+    site_with(config())
+}
+
+fn site_with(mut config: Config) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let binary = program(folder.path());
     let can_run = binary.is_some();
@@ -124,7 +129,7 @@ fn site() -> Site {
     store.publish();
 
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let mut config = config();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let note = Arc::clone(&asked);
     config.access_log = Some(Arc::new(move |record| {
         note.lock()
@@ -132,7 +137,7 @@ fn site() -> Site {
             .push(format!("{} {} {}", record.status, record.method, record.target));
     }));
     let server = start_with(store, config);
-    let mirror = format!("http://{}", server.address).parse().unwrap();
+    let mirror = format!("{scheme}://{}", server.address).parse().unwrap();
     Site {
         server,
         mirror,
@@ -349,6 +354,25 @@ fn containerd_pulls_and_runs() {
             .ctr()
             .args(["run", "--rm", "--snapshotter", "native", IMAGE, "hello"]));
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), GREETING);
+    }
+
+    // Over TLS, with the site's own authority.
+    let (certificate, tls) = common::tls("127.0.0.1");
+    let mut config = config();
+    config.tls = Some(tls);
+    let secure = site_with(config);
+    let ca = secure.path("ca.pem");
+    fs::write(&ca, certificate.pem()).unwrap();
+    for (below, ca, works) in [("with-ca", Some(ca.as_path()), true), ("without-ca", None, false)] {
+        let files = client_config::containerd(&secure.mirror, &["docker.io".parse().unwrap()], ca);
+        let output = containerd
+            .ctr()
+            .args(["images", "pull", "--snapshotter", "native", "--hosts-dir"])
+            .arg(secure.write(below, files).join("certs.d"))
+            .arg(IMAGE)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.success(), works, "{output:?}");
     }
 
     // The mirror's 404 is the last word, for hosts that are known and for others.

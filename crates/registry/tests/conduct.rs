@@ -76,6 +76,76 @@ fn what_was_just_imported_is_found_between_two_looks() {
 }
 
 #[test]
+fn a_generation_that_cannot_be_read_leaves_the_one_before() {
+    let store = Arc::new(Memory::default());
+    store.root("ghcr.io/acme/app:1", store.image(&[], &json!({})));
+    store.publish();
+    let server = start(Arc::clone(&store));
+    assert_eq!(server.get("/v2/acme/app/manifests/1").status, 200);
+    store.set_broken(true);
+    assert_eq!(server.get("/v2/acme/app/manifests/1").status, 200);
+    assert_eq!(server.get("/v2/acme/app/manifests/2").status, 404);
+    let ready = server.get("/readyz");
+    assert_eq!((ready.status, ready.code().as_str()), (503, "UNAVAILABLE"));
+    store.set_broken(false);
+    assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+fn odd_requests_are_answered_and_nobody_else_suffers() {
+    let store = Arc::new(Memory::default());
+    let (_, target) = large(&store, 10);
+    let server = start(store);
+    let long = "a".repeat(20_000);
+    for (request, statuses) in [
+        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), &[405][..]),
+        (
+            "GET http://mirror.test/v2/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            &[200],
+        ),
+        ("GET /v2/ HTTP/1.0\r\n\r\n".to_owned(), &[200]),
+        (
+            "GET //v2//../manifests/x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            &[404],
+        ),
+        (
+            "GET /v2/%00/%2e%2e/manifests/%2e%2e HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            &[400],
+        ),
+        (
+            "GET /files/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            &[404],
+        ),
+        (
+            "GET /v2/a/manifests/1?ns=%0d%0aX:%20y HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            &[404],
+        ),
+        (
+            format!("GET /v2/{long}/manifests/1 HTTP/1.1\r\nHost: x\r\n\r\n"),
+            &[400],
+        ),
+        (
+            format!("GET /v2/ HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", long.repeat(10)),
+            &[431],
+        ),
+        ("nonsense\r\n\r\n".to_owned(), &[400]),
+        (
+            format!("PUT /v2/a/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n{long}"),
+            &[405],
+        ),
+    ] {
+        let mut connection = Connection::open(server.address);
+        // The server may answer and hang up before it has read all of a large request.
+        let _ = connection.stream.write_all(request.as_bytes());
+        let answer = connection.receive_head();
+        let shown: String = request.chars().take(80).collect();
+        assert!(statuses.contains(&answer.status), "{shown}: {answer:?}");
+        assert_eq!(answer.header("x"), "", "{shown}");
+    }
+    assert_eq!(server.get(&target).status, 200);
+}
+
+#[test]
 fn only_what_is_asked_for_is_read() {
     let store = Arc::new(Memory::default());
     for n in 0..500 {
@@ -243,7 +313,7 @@ fn stalled_downloads_are_broken_off() {
     let (len, target) = vast(&store);
     let log = Arc::new(Mutex::new((true, 0)));
     let mut config = config();
-    config.limits.stall_timeout = Duration::from_millis(100);
+    config.limits.stall_timeout = Duration::from_millis(700);
     let written = Arc::clone(&log);
     config.access_log = Some(Arc::new(move |record| {
         *written.lock().unwrap() = (record.complete, record.bytes);
@@ -308,25 +378,17 @@ fn every_endpoint_asks_for_the_password() {
 
 #[test]
 fn tls_serves_the_same() {
-    let issued = rcgen::generate_simple_self_signed(vec!["mirror.test".to_owned()]).unwrap();
-    let certificate = issued.cert.der().clone();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
+    let (certificate, tls) = common::tls("mirror.test");
     let store = Arc::new(Memory::default());
     let (layer, target) = large(&store, 2 << 20);
     let mut config = config();
-    config.tls = Some(Arc::new(tls));
+    config.tls = Some(tls);
     config.limits.handshake_timeout = Duration::from_millis(200);
     let server = start_with(store, config);
 
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
+    roots.add(certificate.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let client = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -12,6 +12,7 @@ use airlock_registry::{Config, Server};
 use airlock_types::{Descriptor, Digest, annotation, media_type};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio_rustls::rustls;
 
 /// A store in memory; large blobs are stretches of a file, as they are on disk.
 #[derive(Default)]
@@ -25,6 +26,7 @@ struct Inner {
     roots: Vec<RootEntry>,
     current: Option<Arc<Generation>>,
     opened: usize,
+    broken: bool,
 }
 
 enum Stored {
@@ -127,6 +129,11 @@ impl Memory {
         inner.current = Some(Arc::new(Generation::from_index(&bytes).unwrap()));
     }
 
+    /// From now on, the current generation cannot be read; or can again.
+    pub(crate) fn set_broken(&self, broken: bool) {
+        self.inner.lock().unwrap().broken = broken;
+    }
+
     /// How many blobs were opened so far.
     pub(crate) fn opened(&self) -> usize {
         self.inner.lock().unwrap().opened
@@ -162,6 +169,7 @@ impl GenerationView for Memory {
         inner
             .current
             .clone()
+            .filter(|_| !inner.broken)
             .ok_or_else(|| StoreError::NoGeneration("none".into()))
     }
 }
@@ -368,6 +376,20 @@ impl<S: Read + Write> Connection<S> {
         }
         answer
     }
+}
+
+/// A certificate for `name`, which is its own authority, and the server's side of it.
+pub(crate) fn tls(name: &str) -> (rcgen::Certificate, Arc<rustls::ServerConfig>) {
+    let issued = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![issued.cert.der().clone()], key)
+        .unwrap();
+    (issued.cert, Arc::new(config))
 }
 
 /// Bytes without a pattern that a wrong offset would preserve.
