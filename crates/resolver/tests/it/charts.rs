@@ -124,6 +124,38 @@ async fn charts_that_cannot_be() {
 }
 
 #[tokio::test]
+async fn a_repository_may_point_into_a_registry() {
+    let mut memory = Memory::default();
+    let root = oci_chart(&mut memory, "example.org/charts/app", "1.0.0+b");
+    let entry = |digest: &str| {
+        format!(
+            "apiVersion: v1\nentries:\n  app:\n  - {{version: 1.0.0+b, urls: [\"oci://example.org/charts/app:1.0.0_b\"], digest: \"{digest}\"}}\n"
+        )
+    };
+    let wanted = charts("{name: app, repo: \"https://charts.example.org\"}");
+    memory.document(
+        "https://charts.example.org/index.yaml",
+        entry(&digest_of(&chart("app", "1.0.0+b")).hex()),
+    );
+    let lock = lock_of(&memory, &wanted).await.unwrap();
+    assert_eq!(lock.artifacts[0].root.digest, root.digest);
+    assert_eq!(
+        lock.artifacts[0].reference.to_string(),
+        "example.org/charts/app:1.0.0_b"
+    );
+    memory.document(
+        "https://charts.example.org/index.yaml",
+        entry(&digest_of(b"other").hex()),
+    );
+    let errors = lock_of(&memory, &wanted).await.unwrap_err();
+    assert!(
+        told(&errors).contains("the digest does not match"),
+        "{}",
+        told(&errors)
+    );
+}
+
+#[tokio::test]
 async fn charts_of_registries_and_folders() {
     let mut memory = Memory::default();
     oci_chart(&mut memory, "example.org/charts/app", "1.0.0");

@@ -56,9 +56,9 @@ async fn what_later_versions_do_is_refused_by_this_one() {
     .unwrap_err();
     assert_eq!(
         told(&errors),
-        "cannot lock part a, needed by k3s: not supported by this version yet: k3s at line 7\n\
-         cannot lock part debian-12, needed by a → packages[0]: not supported by this version yet: packages at line 8\n\
-         cannot lock part *, needed by policy → require[0]: not supported by this version yet: policy.require at line 9\n"
+        "cannot lock k3s, needed by a: not supported by this version yet: k3s at line 7\n\
+         cannot lock packages, needed by a → packages[0]: not supported by this version yet: packages at line 8\n\
+         cannot lock policy.require, needed by policy → require[0]: not supported by this version yet: policy.require at line 9\n"
     );
     assert!(memory.questions().is_empty());
 }
@@ -166,6 +166,14 @@ async fn unchanged_requests_keep_their_pins_without_a_question() {
     .await
     .unwrap_err();
     assert!(told(&errors).contains("nothing in the manifest is called \"absent\""));
+
+    // One more file does not move the others.
+    memory.document("https://example.org/more", "more");
+    let more = manifest(
+        "  - name: b\n    files: [{url: \"https://example.org/tool\"}, {url: \"https://example.org/more\"}]\n",
+    );
+    let more = again(&memory, &more, &before, &Update::None).await;
+    assert!(digests(&files(&more).blobs).contains(&digest_of(b"old tool")));
 
     // A changed manifest asks for what is new in it alone.
     multi_arch(&mut memory, "example.org/third", "x");
