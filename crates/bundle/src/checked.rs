@@ -6,10 +6,8 @@ use airlock_spec::lock::Lock;
 use airlock_types::{Algorithm, Digest};
 
 use crate::plan::{self, OCI_LAYOUT, archive_len, root_entries, root_order};
+use crate::source::MAX_LOCK;
 use crate::{BundleError, EntryPath};
-
-/// Locks larger than this are refused, since a lock is read into memory.
-const MAX_LOCK: u64 = 256 << 20;
 
 /// One file that the index lists.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use airlock_types::{Algorithm, Digest, Reference, annotation};
 
 use crate::header::{BLOCK, END, header, padding};
 use crate::path::is_signature;
+use crate::source::{MAX_INDEX, MAX_LOCK};
 use crate::{Arch, Entry, EntryPath};
 
 /// The content of `oci-layout` (OCI image-spec, "oci-layout file").
@@ -78,6 +79,9 @@ pub enum PlanError {
     /// The sum of all sizes is larger than any file.
     #[error("the sizes in the lock add up to more than a file can hold")]
     TooLarge,
+    /// The index or the lock would be larger than a reader accepts.
+    #[error("the lock names more than one bundle can list: {0} bytes of index")]
+    TooMany(usize),
     /// A signature's name is not `<64 hex digits>`, stands twice, or the signature is too large or one too many.
     #[error("a signature cannot be carried: {0}")]
     Signature(String),
@@ -91,6 +95,7 @@ impl PlanError {
                 "ask its publisher for a build whose digests are SHA-256, or copy the image into a registry that makes such"
                     .to_owned(),
             ),
+            Self::TooMany(_) => Some("split the manifest into several".to_owned()),
             Self::Conflict { .. } => {
                 Some("name one of the two with another tag in the manifest, then lock again".to_owned())
             }
@@ -124,6 +129,7 @@ impl Plan {
         let (blobs, roots) = contents(lock)?;
         let lock_bytes = lock.to_bytes();
         let lock_digest = digest_of(&lock_bytes);
+        let lock_len = lock_bytes.len() as u64;
         let mut parts = vec![bytes(EntryPath::Lock, lock_bytes)];
         for (document, content) in extras.documents {
             let path = match document {
@@ -186,6 +192,9 @@ impl Plan {
             parts,
         };
         archive_len(&plan.index.files).ok_or(PlanError::TooLarge)?;
+        if plan.index_bytes.len() as u64 > MAX_INDEX || lock_len > MAX_LOCK {
+            return Err(PlanError::TooMany(plan.index_bytes.len()));
+        }
         Ok(plan)
     }
 

@@ -6,6 +6,9 @@ use crate::{BundleError, Entry};
 /// An index larger than this is refused, since it is read before it can be trusted.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
 
+/// A lock larger than this is refused, since it is read into memory.
+pub(crate) const MAX_LOCK: u64 = 256 << 20;
+
 /// How much is read at once.
 pub(crate) const CHUNK: usize = 1 << 20;
 

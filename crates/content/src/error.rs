@@ -159,4 +159,32 @@ impl StoreError {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Full { .. } => {
+                "free some space (`airlock gc` removes what no kept generation needs) and run the same command again"
+            }
+            Self::Missing(_) | Self::Incomplete { .. } => {
+                "importing the bundle again brings missing blobs back"
+            }
+            Self::Manifest { .. } => {
+                "`airlock scrub --quarantine` sets damaged blobs aside; importing the bundle again brings them back"
+            }
+            Self::Locked { .. } => "wait until the other command has finished and run this one again",
+            Self::Moved { .. } => "run the same command again",
+            Self::NoGeneration(_) => {
+                "`airlock generations` lists what there is; `airlock gc` may have removed older ones"
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "run as the user that owns the store, or give this user access to it"
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+                "mount the file system for writing"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
 }

@@ -92,6 +92,19 @@ impl Store {
             .collect())
     }
 
+    /// Every blob held and its length, in order: what a builder needs to leave out of a delta.
+    pub fn inventory(&self) -> Result<Vec<(Digest, u64)>, StoreError> {
+        let mut held = Vec::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            for digest in self.blobs(algorithm)? {
+                if let Some(size) = self.size(&digest)? {
+                    held.push((digest, size));
+                }
+            }
+        }
+        Ok(held)
+    }
+
     /// Reads a blob from end to end and compares it with its name.
     pub(crate) fn check_blob(
         &self,

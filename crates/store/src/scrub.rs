@@ -133,7 +133,7 @@ impl Store {
                     bytes: Some(*size),
                 });
                 let result = self.check_blob(digest, |bytes| {
-                    reporter.event(Event::Progress { name: &name, bytes })
+                    reporter.event(Event::Progress { name: &name, bytes });
                 })?;
                 let found = match result {
                     Ok(()) => {

@@ -277,6 +277,18 @@ fn an_addition_is_undone_without_a_trace() {
 }
 
 #[test]
+fn what_was_published_meanwhile_is_not_undone() {
+    let (_folder, store) = new();
+    let addition = store.begin().unwrap();
+    let image = image(&addition, &["a"], None);
+    let stray = put(&addition, "x", b"stray");
+    publish(&store, vec![root("a:1", &image)]).unwrap();
+    assert_eq!(addition.undo().unwrap(), 0);
+    assert!(airlock_content::closure(&store, &image).unwrap().is_complete());
+    assert_eq!(store.size(&stray.digest).unwrap(), None);
+}
+
+#[test]
 fn an_addition_is_not_undone_under_somebody_else() {
     let (_folder, store) = new();
     let other = Store::open(store.root()).unwrap();

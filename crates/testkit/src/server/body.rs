@@ -1,0 +1,94 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use tokio::time::Sleep;
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Complete,
+    Reset,
+    Stall,
+}
+
+/// A body that misbehaves as told and counts what it gave away.
+pub(super) struct ScriptedBody {
+    left: Bytes,
+    chunk: usize,
+    pause: Duration,
+    end: End,
+    sent: Arc<AtomicU64>,
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+impl ScriptedBody {
+    pub(super) fn new(bytes: Bytes, end: End, sent: Arc<AtomicU64>) -> Self {
+        Self {
+            left: bytes,
+            chunk: 64 * 1024,
+            pause: Duration::ZERO,
+            end,
+            sent,
+            wait: None,
+        }
+    }
+
+    pub(super) fn dripping(mut self, chunk: usize, pause: Duration) -> Self {
+        self.chunk = chunk.max(1);
+        self.pause = pause;
+        self
+    }
+
+    /// Waits once for `duration` before the next step.
+    fn poll_pause(&mut self, cx: &mut Context<'_>, duration: Duration) -> Poll<()> {
+        if duration.is_zero() {
+            return Poll::Ready(());
+        }
+        let wait = self
+            .wait
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(duration)));
+        match wait.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                self.wait = None;
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Body for ScriptedBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = &mut *self;
+        if this.left.is_empty() {
+            return match this.end {
+                End::Complete => Poll::Ready(None),
+                End::Stall => Poll::Pending,
+                // A moment in between lets the server hand over what was sent before the break.
+                End::Reset => this
+                    .poll_pause(cx, Duration::from_millis(2))
+                    .map(|()| Some(Err(io::ErrorKind::ConnectionReset.into()))),
+            };
+        }
+        let pause = this.pause;
+        if this.poll_pause(cx, pause).is_pending() {
+            return Poll::Pending;
+        }
+        let size = this.chunk.min(this.left.len());
+        let chunk = this.left.split_to(size);
+        this.sent.fetch_add(size as u64, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+}

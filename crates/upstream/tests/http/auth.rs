@@ -1,0 +1,222 @@
+use std::sync::Arc;
+
+use airlock_content::{MetadataSource, SourceErrorKind};
+use airlock_testkit::{Action, Auth, FakeUpstream, Fault, Listener, Options, image};
+use airlock_upstream::{AuthFile, Credential, Credentials, NoHelpers, Secret};
+use base64::Engine as _;
+
+use crate::{anonymous, client, quick, read, registry, serve, tag, told};
+
+const PASSWORD: &str = "hunter2-and-more";
+
+fn token(credentials: bool) -> Auth {
+    Auth::Token {
+        credentials: credentials.then(|| ("robot$ci".to_owned(), PASSWORD.to_owned())),
+        identity_token: Some("refresh-me".to_owned()),
+        expires_in: Some(300),
+    }
+}
+
+async fn guarded(auth: Auth) -> FakeUpstream {
+    serve(
+        Options {
+            auth,
+            ..Options::default()
+        },
+        |content| {
+            for name in ["acme/app", "acme/other"] {
+                content.push(name, "v1", &image("app", "linux/amd64"));
+            }
+        },
+    )
+    .await
+}
+
+/// Credentials as a file holds them.
+fn logged_in(server: &FakeUpstream, password: &str) -> Credentials {
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("robot$ci:{password}"));
+    let text = format!(r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#, server.host());
+    Credentials::new(vec![AuthFile::parse(&text).unwrap()], Arc::new(NoHelpers))
+}
+
+#[tokio::test]
+async fn anonymous_tokens_are_fetched_once_per_repository() {
+    let server = guarded(token(false)).await;
+    let upstream = anonymous();
+    let app = registry(&server, "acme/app");
+    let (v1, other) = (tag("v1"), registry(&server, "acme/other"));
+    // Many at once share one token.
+    let many = (0..8).map(|_| upstream.manifest(&app, &v1));
+    assert!(futures::future::join_all(many).await.iter().all(Result::is_ok));
+    assert_eq!(server.requests("/token").len(), 1);
+    upstream.manifest(&app, &v1).await.unwrap();
+    upstream.manifest(&other, &v1).await.unwrap();
+    let asked = server.requests("/token");
+    assert_eq!(asked.len(), 2);
+    assert_eq!(
+        asked[1].query,
+        "service=test%2C+with+a+comma&scope=repository%3Aacme%2Fother%3Apull"
+    );
+    assert_eq!(asked[0].header("authorization"), "");
+}
+
+#[tokio::test]
+async fn a_worthless_token_is_replaced_once() {
+    let server = guarded(token(true)).await;
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    let app = registry(&server, "acme/app");
+    upstream.manifest(&app, &tag("v1")).await.unwrap();
+    server.revoke_tokens();
+    upstream.manifest(&app, &tag("v1")).await.unwrap();
+    assert_eq!(server.requests("/token").len(), 2);
+    // A registry that refuses fresh tokens is not asked for ever.
+    server.clear_log();
+    let challenge = format!(
+        "Bearer realm=\"{}\",service=\"test, with a comma\"",
+        server.url("/token")
+    );
+    let refuse = Action::StatusWith(401, vec![("www-authenticate", challenge)]);
+    server.fault(Fault::on("/v2/*/manifests/*", refuse));
+    let error = upstream.manifest(&app, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    assert_eq!(server.requests("/manifests/").len(), 2);
+}
+
+#[tokio::test]
+async fn wrong_and_missing_credentials_are_told_apart_and_not_told() {
+    let server = guarded(token(true)).await;
+    let app = registry(&server, "acme/app");
+    let wrong = client(quick(), logged_in(&server, "wrong-secret"));
+    let error = wrong.manifest(&app, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    let text = format!("{}{error:?}", told(&error));
+    assert!(
+        text.contains("refuses the credentials") && text.contains("podman login"),
+        "{text}"
+    );
+    assert!(!text.contains("wrong-secret"), "{text}");
+    let error = anonymous().manifest(&app, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    assert!(error.to_string().contains("wants credentials"), "{error}");
+}
+
+#[tokio::test]
+async fn identity_tokens_are_exchanged() {
+    let server = guarded(token(true)).await;
+    let credential = Credential::IdentityToken(Secret::new("refresh-me"));
+    let credentials = Credentials::none().with(&server.host(), credential);
+    let upstream = client(quick(), credentials);
+    upstream
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap();
+    let asked = server.requests("/token");
+    assert_eq!((asked[0].method.as_str(), asked[0].query.as_str()), ("POST", ""));
+}
+
+#[tokio::test]
+async fn basic() {
+    let auth = Auth::Basic {
+        user: "robot$ci".into(),
+        password: PASSWORD.into(),
+    };
+    let server = guarded(auth).await;
+    let app = registry(&server, "acme/app");
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    upstream.manifest(&app, &tag("v1")).await.unwrap();
+    upstream.manifest(&app, &tag("v1")).await.unwrap();
+    let refused = server
+        .requests("/manifests/")
+        .iter()
+        .filter(|entry| entry.status == 401)
+        .count();
+    assert_eq!(refused, 1);
+    let wrong = client(quick(), logged_in(&server, "wrong"));
+    let error = wrong.manifest(&app, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn credentials_stay_at_home() {
+    let options = Options {
+        auth: token(true),
+        redirect_blobs: true,
+        ..Options::default()
+    };
+    let app = image("app", "linux/amd64");
+    let server = serve(options, |content| content.push("acme/app", "v1", &app)).await;
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    let origin = registry(&server, "acme/app");
+    let layer = &app.blobs[1];
+    // The other host refuses requests with credentials, so this works only without.
+    let got = read(&upstream, &origin, &layer.descriptor(), 0).await.unwrap();
+    assert_eq!(got, layer.bytes);
+    for entry in server
+        .log()
+        .iter()
+        .filter(|entry| entry.listener == Listener::Cdn)
+    {
+        assert_eq!(entry.header("authorization"), "");
+    }
+    // And the signature of the other host's address is told to nobody.
+    server.fault(Fault::on("*", Action::Status(403)).listener(Listener::Cdn));
+    let error = read(&upstream, &origin, &layer.descriptor(), 0)
+        .await
+        .unwrap_err();
+    let text = format!("{}{error:?}", told(&error));
+    assert!(
+        text.contains(&server.cdn_host()) && !text.contains("secret-of-the-cdn"),
+        "{text}"
+    );
+    // A round trip through it does not bring them back.
+    server.heal();
+    server.clear_log();
+    let back = server.url("/v2/acme/app/manifests/v1");
+    let there = format!("http://{}/away", server.cdn_host());
+    server.fault(Fault::on("*", Action::Redirect(back)).listener(Listener::Cdn));
+    server.fault(Fault::on("*/manifests/*", Action::Redirect(there)).listener(Listener::Main));
+    let error = upstream.manifest(&origin, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unsupported);
+    let log = server.log();
+    assert!(log.len() > 4 && log[0].header("authorization").starts_with("Bearer"));
+    assert!(
+        log[1..]
+            .iter()
+            .all(|entry| entry.header("authorization").is_empty())
+    );
+}
+
+#[tokio::test]
+async fn a_token_service_without_tls_gets_nothing() {
+    let server = guarded(token(true)).await;
+    let challenge = "Bearer realm=\"http://auth.example/token\",service=\"x\"".to_owned();
+    server.fault(Fault::on(
+        "/v2/*/manifests/*",
+        Action::StatusWith(401, vec![("www-authenticate", challenge)]),
+    ));
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    let error = upstream
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    assert!(error.to_string().contains("without TLS"), "{error}");
+}
+
+#[test]
+fn nothing_prints_secrets() {
+    let secret = Secret::new(PASSWORD);
+    let credential = Credential::Password {
+        user: "u".into(),
+        password: secret.clone(),
+    };
+    let config = airlock_upstream::Proxies {
+        https: Some(format!("http://u:{PASSWORD}@proxy.example:3128").parse().unwrap()),
+        ..Default::default()
+    };
+    let text = format!("{secret} {secret:?} {credential:?} {config:?}");
+    assert!(
+        !text.contains(PASSWORD) && text.contains("proxy.example"),
+        "{text}"
+    );
+}
