@@ -1,2 +1,74 @@
-//! Tasks of this repository: `cargo xtask test|ci|schema|docs`.
-fn main() {}
+//! Tasks of this repository.
+//!
+//! ```text
+//! cargo xtask test                   every check and test, as CI runs them
+//! cargo xtask test --only clippy     one step (repeat for more)
+//! cargo xtask test --skip deny       all but one step
+//! cargo xtask peers                  install the foreign programs that judge Airlock
+//! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
+//! ```
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool for developers"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod cargo;
+mod checks;
+mod peers;
+mod schema;
+mod steps;
+mod testing;
+
+/// Tasks of this repository
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check and test; installs missing test peers on Debian as root
+    ///
+    /// Steps that cannot run here and tests whose peer is missing are listed by name at the end. With
+    /// AIRLOCK_REQUIRE_PEERS=1 they are failures.
+    Test(steps::Options),
+    /// The same with AIRLOCK_REQUIRE_PEERS=1, as .ci/run does it
+    Ci(steps::Options),
+    /// Install the missing test peers
+    Peers,
+    /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
+    Schema {
+        /// Only compare; fail when the file is stale
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test(options) => steps::run(&options, cargo::peers_are_required()),
+        Task::Ci(options) => steps::run(&options, true),
+        Task::Peers => peers::install(true),
+        Task::Schema { check } => schema(check),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn schema(check: bool) -> Result<()> {
+    cargo::build_airlock()?;
+    if check { schema::check() } else { schema::write() }
+}

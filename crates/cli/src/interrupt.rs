@@ -21,6 +21,14 @@ pub(crate) fn until_done<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
     result
 }
 
+/// Runs a server, which itself listens for [`requested`].
+pub(crate) fn serving(work: impl Future<Output = Result>) -> Result {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
 /// A future that ends at Ctrl-C or SIGTERM, for servers that then shut down in order.
 pub(crate) async fn requested() {
     let terminate = async {

@@ -105,6 +105,52 @@ pub enum StoreError {
     /// There is no such generation.
     #[error("the store has no such generation: {0}")]
     NoGeneration(String),
+    /// There is no room for a blob; nothing of it was kept.
+    #[error("the file system has no room for {needed} more bytes: {path}", path = path.display())]
+    Full {
+        /// The store.
+        path: PathBuf,
+        /// The length of the blob.
+        needed: u64,
+    },
+    /// A root lacks something that it cannot do without.
+    #[error("{reference} is not complete, {lacking} blobs are missing, the first is {first}")]
+    Incomplete {
+        /// The name of the root.
+        reference: String,
+        /// The first blob that is missing.
+        first: Digest,
+        /// How many are.
+        lacking: usize,
+    },
+    /// Another generation is current than the caller thinks.
+    #[error("the current generation is not {expected} any more: {actual}")]
+    Moved {
+        /// What the caller took for current.
+        expected: Digest,
+        /// What is current.
+        actual: Digest,
+    },
+    /// Content that must be a manifest is not one.
+    #[error("the store holds a manifest that cannot be read: {digest}")]
+    Manifest {
+        /// The manifest.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: airlock_types::ManifestError,
+    },
+    /// A manifest is longer than [`MANIFEST_LIMIT`](crate::MANIFEST_LIMIT).
+    #[error("the manifest {digest} is longer than {limit} bytes: {size}", limit = crate::MANIFEST_LIMIT)]
+    ManifestTooLong {
+        /// The manifest.
+        digest: Digest,
+        /// Its length.
+        size: u64,
+    },
+    /// Indexes stand inside indexes without end.
+    #[error("the indexes are nested too deeply: {0}")]
+    TooDeep(Digest),
 }
 
 impl StoreError {
@@ -112,5 +158,33 @@ impl StoreError {
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Full { .. } => {
+                "free some space (`airlock gc` removes what no kept generation needs) and run the same command again"
+            }
+            Self::Missing(_) | Self::Incomplete { .. } => {
+                "importing the bundle again brings missing blobs back"
+            }
+            Self::Manifest { .. } => {
+                "`airlock scrub --quarantine` sets damaged blobs aside; importing the bundle again brings them back"
+            }
+            Self::Locked { .. } => "wait until the other command has finished and run this one again",
+            Self::Moved { .. } => "run the same command again",
+            Self::NoGeneration(_) => {
+                "`airlock generations` lists what there is; `airlock gc` may have removed older ones"
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "run as the user that owns the store, or give this user access to it"
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+                "mount the file system for writing"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
     }
 }

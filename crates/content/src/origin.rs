@@ -28,12 +28,36 @@ impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Registry(repository) => write!(f, "{repository}"),
-            Self::Http(url) => write!(f, "{url}"),
+            Self::Http(url) => f.write_str(&without_secrets(url)),
             Self::OciLayout(path) => write!(f, "oci-layout:{}", path.display()),
             Self::OciArchive(path) => write!(f, "oci-archive:{}", path.display()),
             Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
             Self::ChartFolder(path) => write!(f, "chart folder {}", path.display()),
             Self::File(path) => write!(f, "{}", path.display()),
         }
+    }
+}
+
+/// Credentials and queries (which hold tokens of signed addresses) have no place in a message.
+fn without_secrets(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail only for addresses that cannot hold credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_secrets() {
+        let url = "https://user:secret@host.example/a?token=secret#x"
+            .parse()
+            .unwrap();
+        assert_eq!(Origin::Http(url).to_string(), "https://host.example/a");
     }
 }

@@ -1,5 +1,6 @@
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use airlock_types::Digest;
@@ -12,7 +13,7 @@ use crate::{Generation, StoreError};
 pub enum BlobBody {
     /// A stretch of an open file, so that a server can hand it to the kernel.
     File {
-        /// The file.
+        /// The file. Many bodies may share one open file, so read at positions and leave its cursor alone.
         file: File,
         /// Where the content starts.
         offset: u64,
@@ -40,14 +41,11 @@ impl BlobBody {
     /// Reads from the first byte to the last. Not hashed again: what a store holds was checked when it came in.
     pub fn into_reader(self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Self::File {
-                mut file,
-                offset,
-                len,
-            } => {
-                file.seek(SeekFrom::Start(offset))?;
-                Box::new(file.take(len))
-            }
+            Self::File { file, offset, len } => Box::new(Stretch {
+                file,
+                at: offset,
+                left: len,
+            }),
             Self::Memory(bytes) => Box::new(io::Cursor::new(bytes)),
         })
     }
@@ -70,6 +68,23 @@ impl BlobBody {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(out.into())
+    }
+}
+
+/// Reads part of a file without moving its cursor.
+struct Stretch {
+    file: File,
+    at: u64,
+    left: u64,
+}
+
+impl Read for Stretch {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let want = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let count = self.file.read_at(&mut buffer[..want], self.at)?;
+        self.at += count as u64;
+        self.left -= count as u64;
+        Ok(count)
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod documents;
 pub mod index;
 pub mod lock;
+pub mod manifest;
 pub mod receipt;
 
 mod name;

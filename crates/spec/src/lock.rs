@@ -12,6 +12,12 @@ use url::Url;
 
 use crate::{BundleName, Channel, Version};
 
+mod views;
+
+pub use views::{
+    ArtifactTree, Change, ComponentTree, Difference, Entry, Found, ReferrerTree, Tree, Why, diff, tree, why,
+};
+
 /// The format that this version writes. A reader refuses a higher `version` and accepts a higher `revision`.
 pub const VERSION: u32 = 1;
 /// Counts additions that older readers may ignore.
@@ -293,7 +299,8 @@ impl Lock {
         Totals {
             artifacts: self.artifacts.len() as u64,
             blobs: blobs.len() as u64,
-            bytes: blobs.values().sum(),
+            // Sizes come from a file that anyone may have written; a sum that large is refused where it matters.
+            bytes: blobs.values().fold(0, |sum, size| sum.saturating_add(*size)),
         }
     }
 
@@ -449,6 +456,10 @@ pub(crate) mod tests {
         assert!(matches!(
             Lock::from_bytes(text.replacen("\"size\":3", "\"size\":7", 1).as_bytes()),
             Err(LockError::Conflict(_))
+        ));
+        assert!(matches!(
+            Lock::from_bytes(text.replace("\"size\":", "\"size\":1844674407370955161").as_bytes()),
+            Err(LockError::Totals)
         ));
     }
 }

@@ -67,6 +67,9 @@ pub enum ManifestError {
     /// Not JSON, or not of the right shape.
     #[error("the manifest is not valid")]
     Json(#[from] json::JsonError),
+    /// JSON, but no object.
+    #[error("the manifest is not a JSON object")]
+    NotAnObject,
     /// A type that is no manifest type; Docker schema 1 among them.
     #[error("the manifest type is not supported: {0:?}")]
     MediaType(String),
@@ -88,6 +91,9 @@ impl Manifest {
     ///
     /// The type given decides; a `mediaType` inside the document is not trusted.
     pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        if !is_object(bytes) {
+            return Err(ManifestError::NotAnObject);
+        }
         match media_type {
             media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => {
                 Ok(Self::Image(Box::new(json::from_slice(bytes)?)))
@@ -102,6 +108,9 @@ impl Manifest {
     /// The media type of a manifest that came without one: the document's own word, else its shape.
     /// `None` for what is no manifest.
     pub fn sniff(bytes: &[u8]) -> Option<String> {
+        if !is_object(bytes) {
+            return None;
+        }
         let shape: Shape = json::from_slice(bytes).ok()?;
         match (shape.media_type, shape.manifests, shape.config) {
             (Some(media_type), _, _) if media_type::is_manifest(&media_type) => Some(media_type),
@@ -137,6 +146,11 @@ impl Manifest {
     }
 }
 
+/// `serde` would also read a struct from an array of its fields, which no other reader does.
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +179,7 @@ mod tests {
             Ok(Manifest::Index(index)) if index.manifests.is_empty()
         ));
         assert!(Manifest::parse("application/json", text.as_bytes()).is_err());
+        assert!(Manifest::parse(media_type::OCI_INDEX, b"[]").is_err());
     }
 
     #[test]

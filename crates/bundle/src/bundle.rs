@@ -1,0 +1,278 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use airlock_content::{BlobWriter, StoreError, Verifier};
+use airlock_spec::index::BundleIndex;
+use airlock_spec::lock::Lock;
+use airlock_trust::{Policy, Verdict, Verified};
+
+use crate::archive::Archive;
+use crate::folder::Folder;
+use crate::source::{Head, Source};
+use crate::{BundleError, CheckedIndex, Entry, EntryPath};
+
+/// A bundle of which only the index and the signatures were read. It gives out nothing to be acted on.
+pub struct Unverified {
+    source: Box<dyn Source>,
+    head: Head,
+}
+
+impl Unverified {
+    /// Opens a file or a folder.
+    pub fn open(path: &Path) -> Result<Self, BundleError> {
+        let facts = std::fs::metadata(path).map_err(BundleError::io("opening the bundle", path))?;
+        if facts.is_dir() {
+            return Self::new(Folder::open(path)?);
+        }
+        let file = File::open(path).map_err(BundleError::io("opening the bundle", path))?;
+        Self::new(Archive::new(file, path.to_owned()))
+    }
+
+    /// Reads from a pipe, or anything else that yields the bytes of the archive once.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> Result<Self, BundleError> {
+        Self::new(Archive::new(reader, "-".into()))
+    }
+
+    fn new(mut source: impl Source + 'static) -> Result<Self, BundleError> {
+        let head = source.head()?;
+        Ok(Self {
+            source: Box::new(source),
+            head,
+        })
+    }
+
+    /// The bytes of `airlock.json`.
+    pub fn index_bytes(&self) -> &[u8] {
+        &self.head.index
+    }
+
+    /// Path and content of each signature.
+    pub fn signatures(&self) -> &[(String, Vec<u8>)] {
+        &self.head.signatures
+    }
+
+    /// What the bundle says of itself, for display to a person who is told that nothing of it is established.
+    pub fn claimed_index(&self) -> Result<BundleIndex, BundleError> {
+        Ok(CheckedIndex::parse(&self.head.index)?.index().clone())
+    }
+
+    /// Checks the signatures, then the index in the very bytes that were signed.
+    pub fn verify(self, policy: &Policy) -> Result<Bundle, BundleError> {
+        let Head { index, signatures } = self.head;
+        let verified = airlock_trust::verify(index, &signatures, policy)?;
+        let index = CheckedIndex::parse(verified.bytes())?;
+        Ok(Bundle {
+            source: self.source,
+            signatures,
+            index,
+            verified,
+        })
+    }
+}
+
+impl std::fmt::Debug for Unverified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unverified").finish_non_exhaustive()
+    }
+}
+
+/// A bundle whose index is established by trusted keys, ready to be streamed.
+pub struct Bundle {
+    source: Box<dyn Source>,
+    signatures: Vec<(String, Vec<u8>)>,
+    index: CheckedIndex,
+    verified: Verified<'static>,
+}
+
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundle")
+            .field("index", &self.index.digest())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is to happen with an entry's content.
+pub enum Take<W> {
+    /// Check it and keep nothing.
+    Verify,
+    /// Write it here. The writer checks it (see [`BlobWriter`]), so it is not hashed a second time.
+    Into(W),
+    /// Go past it, unchecked: the receiver holds this very content already.
+    Skip,
+}
+
+/// Who receives the entries of a bundle.
+pub trait EntrySink {
+    /// Takes the content of one entry; its `commit` must fail unless digest and size are those of the entry.
+    type Writer: BlobWriter;
+
+    /// The lock was read, and agrees with the index. Called before [`EntrySink::take`] is asked about any blob.
+    fn lock(&mut self, lock: &Lock) -> Result<(), StoreError> {
+        let _ = lock;
+        Ok(())
+    }
+
+    /// Decides about an entry, before its content is read.
+    fn take(&mut self, entry: &Entry) -> Result<Take<Self::Writer>, StoreError>;
+
+    /// More bytes of the bundle have been read or skipped.
+    fn progress(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+}
+
+/// What streaming a bundle came to.
+#[derive(Clone, Debug)]
+pub struct Streamed {
+    /// The lock.
+    pub lock: Lock,
+    /// Entries whose content was checked, by the reader or by a writer.
+    pub checked: u64,
+    /// Entries that were skipped at the sink's wish.
+    pub skipped: u64,
+}
+
+impl Bundle {
+    /// The index.
+    pub fn index(&self) -> &CheckedIndex {
+        &self.index
+    }
+
+    /// Which keys established it.
+    pub fn verdict(&self) -> &Verdict {
+        self.verified.verdict()
+    }
+
+    /// The bytes of `airlock.json`, as they were signed.
+    pub fn index_bytes(&self) -> &[u8] {
+        self.verified.bytes()
+    }
+
+    /// Path and content of each signature.
+    pub fn signatures(&self) -> &[(String, Vec<u8>)] {
+        &self.signatures
+    }
+
+    /// Reads everything, in the order of the index, and hands it to the sink.
+    ///
+    /// Success means that every entry was there and checked (or skipped because the sink holds it), that the lock
+    /// agrees with the index, and that nothing else was there. After an error the sink must discard what it has: the
+    /// entries committed so far are right, but the bundle is not.
+    pub fn stream(mut self, sink: &mut impl EntrySink) -> Result<Streamed, BundleError> {
+        let mut lock = None;
+        let (mut checked, mut skipped) = (0, 0);
+        for entry in self.index.entries() {
+            let failed = |source| BundleError::Sink {
+                entry: entry.path.to_string(),
+                source,
+            };
+            if entry.path == EntryPath::Lock {
+                let bytes = read_verified(&mut *self.source, entry)?;
+                let read = Lock::from_bytes(&bytes)?;
+                self.index.check_lock(&read)?;
+                sink.lock(&read).map_err(failed)?;
+                if let Take::Into(mut writer) = sink.take(entry).map_err(failed)? {
+                    writer.write(&bytes).map_err(failed)?;
+                    writer.commit().map_err(failed)?;
+                }
+                sink.progress(entry.size);
+                lock = Some(read);
+                checked += 1;
+                continue;
+            }
+            match sink.take(entry).map_err(failed)? {
+                Take::Skip => {
+                    self.source.skip(entry)?;
+                    sink.progress(entry.size);
+                    skipped += 1;
+                }
+                Take::Verify => {
+                    let mut verifier = Verifier::new(entry.digest, entry.size);
+                    self.source.copy(entry, &mut |bytes| {
+                        sink.progress(bytes.len() as u64);
+                        verifier.update(bytes).map_err(content_error(entry))
+                    })?;
+                    verifier.finish().map_err(content_error(entry))?;
+                    checked += 1;
+                }
+                Take::Into(mut writer) => {
+                    self.source.copy(entry, &mut |bytes| {
+                        sink.progress(bytes.len() as u64);
+                        writer.write(bytes).map_err(store_error(entry))
+                    })?;
+                    writer.commit().map_err(store_error(entry))?;
+                    checked += 1;
+                }
+            }
+        }
+        self.source.finish(&self.signatures, self.index.entries())?;
+        // The index lists the lock, or it would not have been accepted.
+        let lock = lock.ok_or_else(|| BundleError::index("airlock.lock is not listed"))?;
+        Ok(Streamed {
+            lock,
+            checked,
+            skipped,
+        })
+    }
+
+    /// Reads and checks everything, and keeps nothing.
+    pub fn check(self) -> Result<Streamed, BundleError> {
+        self.stream(&mut CheckOnly)
+    }
+}
+
+/// Asks for nothing but checks.
+struct CheckOnly;
+
+/// A writer that cannot exist.
+enum NoWriter {}
+
+impl BlobWriter for NoWriter {
+    fn write(&mut self, _: &[u8]) -> Result<(), StoreError> {
+        match *self {}
+    }
+
+    fn commit(self) -> Result<(), StoreError> {
+        match self {}
+    }
+}
+
+impl EntrySink for CheckOnly {
+    type Writer = NoWriter;
+
+    fn take(&mut self, _: &Entry) -> Result<Take<NoWriter>, StoreError> {
+        Ok(Take::Verify)
+    }
+}
+
+/// An entry's content in memory. The caller knows that it is small.
+fn read_verified(source: &mut dyn Source, entry: &Entry) -> Result<Vec<u8>, BundleError> {
+    let mut out = Vec::new();
+    let mut verifier = Verifier::new(entry.digest, entry.size);
+    source.copy(entry, &mut |bytes| {
+        out.extend_from_slice(bytes);
+        verifier.update(bytes).map_err(content_error(entry))
+    })?;
+    verifier.finish().map_err(content_error(entry))?;
+    Ok(out)
+}
+
+pub(crate) fn content_error(entry: &Entry) -> impl Fn(airlock_content::HashError) -> BundleError {
+    move |source| BundleError::Content {
+        entry: entry.path.to_string(),
+        source,
+    }
+}
+
+/// A writer that found wrong content blames the bundle, anything else is the store's trouble.
+fn store_error(entry: &Entry) -> impl Fn(StoreError) -> BundleError {
+    move |error| match error {
+        StoreError::Hash(source) => content_error(entry)(source),
+        source => BundleError::Sink {
+            entry: entry.path.to_string(),
+            source,
+        },
+    }
+}

@@ -1,0 +1,226 @@
+//! A bundle that was unpacked into a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use airlock_spec::index::{INDEX_PATH, SIGNATURES_DIR};
+use rustix::fs::{Dir, FileType, Mode, OFlags, open, openat};
+
+use crate::path::is_signature;
+use crate::source::{CHUNK, Head, Source, Take, check_index_size, check_signature};
+use crate::{BundleError, Entry};
+
+/// Reads the files one by one. No symbolic link is followed below the folder itself.
+pub(crate) struct Folder {
+    path: PathBuf,
+    root: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl Folder {
+    pub(crate) fn open(path: &Path) -> Result<Self, BundleError> {
+        let root = open(path, FOLDER, Mode::empty())
+            .map_err(|error| BundleError::io("opening the folder", path)(error.into()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            root,
+            buffer: vec![0; CHUNK],
+        })
+    }
+
+    /// Opens a plain file, folder by folder.
+    fn file(&self, name: &str) -> Result<File, BundleError> {
+        let failed = |error: rustix::io::Errno| match error {
+            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => {
+                BundleError::entry(name, "must be a plain file, but is a symbolic link")
+            }
+            rustix::io::Errno::NOENT => BundleError::entry(name, "is missing in the folder"),
+            error => BundleError::io("opening the file", self.path.join(name))(error.into()),
+        };
+        // A FIFO or device in place of a file must not make us wait.
+        let file_flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut parts = name.split('/').peekable();
+        let mut below: Option<OwnedFd> = None;
+        while let Some(part) = parts.next() {
+            let flags = if parts.peek().is_some() {
+                FOLDER | OFlags::NOFOLLOW
+            } else {
+                file_flags
+            };
+            let at = below.as_ref().unwrap_or(&self.root);
+            below = Some(openat(at, part, flags, Mode::empty()).map_err(failed)?);
+        }
+        let file = below
+            .map(File::from)
+            .ok_or_else(|| BundleError::entry(name, "has no name"))?;
+        let facts = file
+            .metadata()
+            .map_err(BundleError::io("reading the file", self.path.join(name)))?;
+        if !facts.is_file() {
+            return Err(BundleError::entry(name, "must be a plain file, but is not"));
+        }
+        Ok(file)
+    }
+
+    fn content(&mut self, name: &str, file: &mut File, size: u64, take: Take<'_>) -> Result<(), BundleError> {
+        let failed = |error| BundleError::io("reading the file", self.path.join(name))(error);
+        let actual = file.metadata().map_err(failed)?.len();
+        if actual != size {
+            return Err(BundleError::entry(
+                name,
+                format!("must be {size} bytes long, but is {actual}"),
+            ));
+        }
+        let mut left = size;
+        while left > 0 {
+            let want = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+            match file.read(&mut self.buffer[..want]) {
+                Ok(0) => {
+                    return Err(BundleError::Truncated {
+                        entry: name.to_owned(),
+                    });
+                }
+                Ok(count) => {
+                    take(&self.buffer[..count])?;
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn small(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(u64) -> Result<(), BundleError>,
+    ) -> Result<Vec<u8>, BundleError> {
+        let mut file = self.file(name)?;
+        let size = file
+            .metadata()
+            .map_err(BundleError::io("reading the file", self.path.join(name)))?
+            .len();
+        check(size)?;
+        let mut out = Vec::new();
+        self.content(name, &mut file, size, &mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// The names in a folder below the root, and whether each is a folder; at most `limit`.
+    fn list(&self, folder: &str, limit: usize) -> Result<BTreeMap<String, bool>, BundleError> {
+        let path = self.path.join(folder);
+        let failed = |error: rustix::io::Errno| BundleError::io("listing the folder", &path)(error.into());
+        let opened = openat(
+            &self.root,
+            if folder.is_empty() { "." } else { folder },
+            FOLDER | OFlags::NOFOLLOW,
+            Mode::empty(),
+        );
+        let fd = match opened {
+            Err(rustix::io::Errno::NOENT) => return Ok(BTreeMap::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut names = BTreeMap::new();
+        for item in Dir::new(fd).map_err(failed)? {
+            let item = item.map_err(failed)?;
+            let name = item.file_name().to_string_lossy();
+            if name == "." || name == ".." {
+                continue;
+            }
+            let extra = || BundleError::Extra {
+                path: path.join(&*name),
+            };
+            if names.len() >= limit {
+                return Err(extra());
+            }
+            let is_folder = item.file_type() == FileType::Directory;
+            if names.insert(name.clone().into_owned(), is_folder).is_some() {
+                return Err(extra());
+            }
+        }
+        Ok(names)
+    }
+}
+
+impl Source for Folder {
+    fn head(&mut self) -> Result<Head, BundleError> {
+        let index = match self.small(INDEX_PATH, check_index_size) {
+            Err(BundleError::Entry { problem, .. }) if problem.contains("missing") => {
+                return Err(BundleError::NotABundle {
+                    problem: "it is a folder without airlock.json".to_owned(),
+                });
+            }
+            other => other?,
+        };
+        let mut signatures = Vec::new();
+        for name in self.list(SIGNATURES_DIR, 1000)?.into_keys() {
+            let name = format!("{SIGNATURES_DIR}{name}");
+            if !is_signature(&name) {
+                return Err(BundleError::Extra {
+                    path: self.path.join(name),
+                });
+            }
+            let so_far = signatures.len();
+            let content = self.small(&name, |size| check_signature(so_far, &name, size))?;
+            signatures.push((name, content));
+        }
+        Ok(Head { index, signatures })
+    }
+
+    fn copy(&mut self, entry: &Entry, take: Take<'_>) -> Result<(), BundleError> {
+        let name = entry.path.to_string();
+        let mut file = self.file(&name)?;
+        self.content(&name, &mut file, entry.size, take)
+    }
+
+    fn skip(&mut self, entry: &Entry) -> Result<(), BundleError> {
+        let name = entry.path.to_string();
+        let actual = self
+            .file(&name)?
+            .metadata()
+            .map_err(BundleError::io("reading the file", self.path.join(&name)))?
+            .len();
+        if actual != entry.size {
+            return Err(BundleError::entry(
+                &name,
+                format!("must be {} bytes long, but is {actual}", entry.size),
+            ));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, signatures: &[(String, Vec<u8>)], listed: &[Entry]) -> Result<(), BundleError> {
+        let names: BTreeSet<String> = std::iter::once(INDEX_PATH.to_owned())
+            .chain(signatures.iter().map(|(name, _)| name.clone()))
+            .chain(listed.iter().map(|entry| entry.path.to_string()))
+            .collect();
+        for folder in ["", "signatures", "blobs", "blobs/sha256", "bin"] {
+            for (name, is_folder) in self.list(folder, names.len() + 4)? {
+                let path = if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                };
+                let known = match path.as_str() {
+                    "signatures" | "blobs" | "blobs/sha256" | "bin" => is_folder,
+                    path => names.contains(path),
+                };
+                if !known {
+                    return Err(BundleError::Extra {
+                        path: self.path.join(path),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The archive as a whole: against other tools, against attackers, and against itself.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod fixture;
+mod hostile;
+mod index;
+mod oracle;
+mod round_trip;

@@ -1,0 +1,129 @@
+//! `airlock serve`: the mirror, over a store or straight over a bundle file.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use airlock_bundle::BundleFile;
+use airlock_content::GenerationView;
+use airlock_registry::{AccessRecord, Config, Server};
+use airlock_store::Store;
+use airlock_types::Host;
+use anyhow::Context;
+
+use crate::args::{Global, ServeArgs};
+use crate::failure::{Failure, Result};
+use crate::{bundles, interrupt, keys, print, progress, tls};
+
+pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
+    let facts = std::fs::metadata(&args.path)
+        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
+    if facts.is_dir() {
+        let store = Store::open(&args.path)?;
+        let tls_dir = args.path.join("airlock/tls");
+        return serve(args, global, Arc::new(store), Some(&tls_dir));
+    }
+    if args.keys.is_empty() {
+        return Err(Failure::from(anyhow::anyhow!(
+            "a bundle is served only with a key that it must be signed by"
+        ))
+        .hint("add --key PUBLIC_KEY"));
+    }
+    let policy = keys::policy(&args.keys, args.threshold)?;
+    // The whole content is checked before the first byte of it is served.
+    super::verify::verify(&args.path, &policy, &progress::reporter(global))?;
+    let bundle =
+        BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
+    serve(args, global, Arc::new(bundle), args.tls_dir.as_deref())
+}
+
+fn serve<V: GenerationView + 'static>(
+    args: &ServeArgs,
+    global: &Global,
+    view: Arc<V>,
+    default_tls_dir: Option<&Path>,
+) -> Result {
+    let mut config = Config::new(args.listen);
+    let mut lines = Vec::new();
+    if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        config.tls = Some(tls::given(cert, key)?);
+    } else if !args.listen.ip().is_loopback() && !args.insecure_plain_http {
+        let dir = args.tls_dir.as_deref().or(default_tls_dir).ok_or_else(|| {
+            Failure::from(anyhow::anyhow!(
+                "TLS is needed outside loopback, and there is no folder to keep its authority in"
+            ))
+            .hint("add --tls-dir DIR, or --tls-cert and --tls-key")
+        })?;
+        let made = tls::made(dir, args.listen, &args.tls_name)?;
+        lines.push(format!("CA for clients   {}", made.ca.display()));
+        lines.push(format!(
+            "valid for        {} (more with --tls-name)",
+            made.names.join(", ")
+        ));
+        config.tls = Some(made.config);
+    }
+    config.own_names = args
+        .tls_name
+        .iter()
+        .filter_map(|name| format!("{name}:{}", args.listen.port()).parse::<Host>().ok())
+        .collect();
+    if !global.quiet {
+        let each = global.verbose > 0;
+        config.access_log = Some(Arc::new(move |record: &AccessRecord<'_>| {
+            if each || record.status >= 400 {
+                print::line(&access(record));
+            }
+        }));
+    }
+    let roots = view.generation()?.roots.len();
+    interrupt::serving(async move {
+        let server = Server::bind(config)
+            .await
+            .map_err(|error| listen_failure(error, args.listen))?;
+        print::note(
+            global,
+            &format!(
+                "serving {roots} roots of {} on {}",
+                args.path.display(),
+                server.base_url()
+            ),
+        );
+        for line in &lines {
+            print::note(global, line);
+        }
+        print::note(
+            global,
+            "Ctrl-C stops it; `airlock config --help` shows how to point clients here",
+        );
+        server.serve(view, interrupt::requested()).await;
+        Ok(())
+    })
+}
+
+fn access(record: &AccessRecord<'_>) -> String {
+    let broken = if record.complete { "" } else { " (client left)" };
+    format!(
+        "{} {} {} {} {} bytes {} ms{broken}",
+        record.peer.ip(),
+        record.method,
+        record.target.escape_debug(),
+        record.status,
+        record.bytes,
+        record.duration.as_millis()
+    )
+}
+
+fn listen_failure(error: airlock_registry::BindError, address: SocketAddr) -> Failure {
+    let hint = match error.source.kind() {
+        std::io::ErrorKind::AddrInUse => Some(format!(
+            "something listens on port {} already; choose another with --listen",
+            address.port()
+        )),
+        std::io::ErrorKind::PermissionDenied => Some("ports below 1024 need root".to_owned()),
+        std::io::ErrorKind::AddrNotAvailable => Some("the address is not one of this machine's".to_owned()),
+        _ => None,
+    };
+    let mut failure = Failure::from(error);
+    failure.hint = hint;
+    failure
+}

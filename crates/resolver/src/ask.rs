@@ -1,0 +1,138 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use airlock_content::{
+    Event, FetchedManifest, FileFacts, ManifestSelector, MetadataSource, Origin, ReferrerFound, Reporter,
+    SourceError,
+};
+use airlock_types::{Descriptor, Digest, Manifest, Repository, Tag};
+use bytes::Bytes;
+use tokio::sync::{OnceCell, Semaphore};
+use url::Url;
+
+use crate::error::Cause;
+
+/// The answer to a question that several artifacts ask.
+type Shared = Arc<OnceCell<Result<Bytes, Arc<SourceError>>>>;
+
+/// Asks a source, never more than so many questions at once, and shared documents only once.
+pub(crate) struct Asker<'a, S> {
+    source: &'a S,
+    permits: Semaphore,
+    documents: Mutex<HashMap<Url, Shared>>,
+    pub(crate) folder: &'a Path,
+    pub(crate) referrers: bool,
+    reporter: &'a dyn Reporter,
+}
+
+impl<'a, S: MetadataSource> Asker<'a, S> {
+    pub(crate) fn new(
+        source: &'a S,
+        concurrency: usize,
+        folder: &'a Path,
+        referrers: bool,
+        reporter: &'a dyn Reporter,
+    ) -> Self {
+        Self {
+            source,
+            permits: Semaphore::new(concurrency.max(1)),
+            documents: Mutex::default(),
+            folder,
+            referrers,
+            reporter,
+        }
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        self.reporter.event(Event::Note { text });
+    }
+
+    pub(crate) async fn manifest(
+        &self,
+        origin: &Origin,
+        selector: &ManifestSelector,
+    ) -> Result<FetchedManifest, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.manifest(origin, selector).await
+    }
+
+    /// A manifest by the descriptor that names it, read under the type that the descriptor gives.
+    pub(crate) async fn named(
+        &self,
+        origin: &Origin,
+        descriptor: &Descriptor,
+    ) -> Result<(FetchedManifest, Manifest), Cause> {
+        let mut fetched = self
+            .manifest(origin, &ManifestSelector::Digest(descriptor.digest))
+            .await?;
+        if fetched.descriptor.size != descriptor.size {
+            return Err(Cause::Sizes(descriptor.digest));
+        }
+        fetched.descriptor.media_type.clone_from(&descriptor.media_type);
+        let manifest = read(&fetched)?;
+        Ok((fetched, manifest))
+    }
+
+    pub(crate) async fn referrers(
+        &self,
+        origin: &Origin,
+        subject: &Digest,
+    ) -> Result<Vec<ReferrerFound>, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.referrers(origin, subject).await
+    }
+
+    pub(crate) async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.tags(repository).await
+    }
+
+    pub(crate) async fn blob(
+        &self,
+        origin: &Origin,
+        descriptor: &Descriptor,
+        limit: u64,
+    ) -> Result<Bytes, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.blob(origin, descriptor, limit).await
+    }
+
+    pub(crate) async fn document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.document(url, limit).await
+    }
+
+    /// A document that several artifacts may need (a repository index): fetched once.
+    pub(crate) async fn shared_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
+        let cell = {
+            let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(documents.entry(url.clone()).or_default())
+        };
+        cell.get_or_init(async || self.document(url, limit).await.map_err(Arc::new))
+            .await
+            .clone()
+    }
+
+    pub(crate) async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.chart_folder(path).await
+    }
+
+    pub(crate) async fn file(
+        &self,
+        origin: &Origin,
+        expected: Option<&Digest>,
+    ) -> Result<FileFacts, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.file(origin, expected).await
+    }
+}
+
+/// Reads a fetched manifest.
+pub(crate) fn read(fetched: &FetchedManifest) -> Result<Manifest, Cause> {
+    Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes).map_err(|error| Cause::Manifest {
+        digest: fetched.descriptor.digest,
+        source: Arc::new(error),
+    })
+}

@@ -1,0 +1,125 @@
+use std::collections::BTreeSet;
+
+use airlock_content::{MetadataSource, Silent, digest_of};
+use airlock_spec::lock::Lock;
+use airlock_spec::manifest::Effective;
+use airlock_types::Digest;
+use serde::Serialize;
+
+use crate::error::ResolveErrors;
+use crate::request::plan;
+use crate::resolve::{Options, Update, resolve};
+
+/// How a lock and its manifest have drifted apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// The manifest that the lock was made of, when it is not this one.
+    pub manifest: Option<Digest>,
+    /// What the manifest asks for and the lock does not have, or has under another request.
+    pub missing: Vec<String>,
+    /// What the lock has and the manifest no longer asks for.
+    pub surplus: Vec<String>,
+    /// What lies on this machine and has changed since.
+    pub moved: Vec<Moved>,
+}
+
+/// Something on this machine that is not what the lock says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// As the manifest names it.
+    pub name: String,
+    /// What the lock says.
+    pub locked: Digest,
+    /// What is there.
+    pub found: Digest,
+}
+
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the lock is not that of this manifest")?;
+        let parts = [("missing", &self.missing), ("no longer asked for", &self.surplus)];
+        for (what, names) in parts.into_iter().filter(|(_, names)| !names.is_empty()) {
+            write!(f, "; {what}: {}", names.join(", "))?;
+        }
+        for moved in &self.moved {
+            write!(f, "; changed: {}", moved.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Drift {}
+
+/// The lock does not fit, or that could not be found out.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It does not fit.
+    #[error(transparent)]
+    Drift(Drift),
+    /// Something on this machine could not be read.
+    #[error("the lock cannot be compared with what lies on this machine")]
+    Unreadable(#[from] ResolveErrors),
+}
+
+/// Compares a lock with its manifest and with what lies on this machine. Asks no one on a network: a
+/// source that can only read local files is enough.
+pub async fn check<S: MetadataSource>(
+    manifest: &Effective,
+    lock: &Lock,
+    options: &Options,
+    source: &S,
+) -> Result<(), CheckError> {
+    let (requests, failures) = plan(manifest, options.referrers);
+    if !failures.is_empty() {
+        return Err(ResolveErrors {
+            failures,
+            wanted: requests.len(),
+        }
+        .into());
+    }
+    let locked: BTreeSet<Digest> = lock.artifacts.iter().map(|artifact| artifact.request).collect();
+    let wanted: BTreeSet<Digest> = requests.iter().map(|request| request.fingerprint).collect();
+    let now = digest_of(&manifest.to_canonical());
+    let mut drift = Drift {
+        manifest: (lock.manifest != now).then_some(lock.manifest),
+        missing: requests
+            .iter()
+            .filter(|request| !locked.contains(&request.fingerprint))
+            .map(|request| request.name.clone())
+            .collect(),
+        surplus: lock
+            .artifacts
+            .iter()
+            .filter(|artifact| !wanted.contains(&artifact.request))
+            .map(|artifact| artifact.name.clone())
+            .collect(),
+        moved: Vec::new(),
+    };
+    // With every request answered by the lock, only what is local is read.
+    if drift.missing.is_empty() {
+        let again = resolve(manifest, Some(lock), &Update::None, options, source, &Silent).await?;
+        for artifact in &again.artifacts {
+            let before = lock
+                .artifacts
+                .iter()
+                .find(|before| before.request == artifact.request);
+            if let Some(before) = before
+                && before.root.digest != artifact.root.digest
+            {
+                let (locked, found) = (before.root.digest, artifact.root.digest);
+                drift.moved.push(Moved {
+                    name: artifact.name.clone(),
+                    locked,
+                    found,
+                });
+            }
+        }
+    }
+    if drift == Drift::default() {
+        Ok(())
+    } else {
+        Err(CheckError::Drift(drift))
+    }
+}

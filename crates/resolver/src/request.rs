@@ -1,0 +1,225 @@
+//! What the manifest asks for, each thing once.
+
+use std::collections::BTreeMap;
+
+use airlock_content::digest_of;
+use airlock_spec::Version;
+use airlock_spec::lock::Kind;
+use airlock_spec::manifest::{ChartSource, Checksum, Effective, FileRequest, FileSource, ImageSource, Place};
+use airlock_types::{Digest, Platform, json};
+use serde_json::{Value, json};
+
+use crate::error::{Cause, Failure, What};
+
+/// One artifact that is wanted, with everyone who wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: Kind,
+    /// As the manifest names it first.
+    pub(crate) name: String,
+    pub(crate) why: Vec<String>,
+    pub(crate) components: Vec<String>,
+    pub(crate) place: Place,
+    pub(crate) ask: Ask,
+    /// SHA-256 over everything that decides the answer but the source itself.
+    pub(crate) fingerprint: Digest,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Image {
+        source: ImageSource,
+        platforms: Vec<Platform>,
+    },
+    Chart(ChartSource),
+    Files {
+        component: String,
+        version: Version,
+        files: Vec<FileRequest>,
+    },
+}
+
+impl Request {
+    /// Whether all of it lies on this machine, so that it is read again each time.
+    pub(crate) fn is_local(&self) -> bool {
+        match &self.ask {
+            Ask::Image { source, .. } => !matches!(source, ImageSource::Registry { .. }),
+            Ask::Chart(source) => matches!(source, ChartSource::Folder { .. }),
+            Ask::Files { files, .. } => files
+                .iter()
+                .any(|file| matches!(file.source, FileSource::Path { .. })),
+        }
+    }
+
+    pub(crate) fn failure(&self, cause: Cause) -> Failure {
+        Failure {
+            kind: What::Artifact(self.kind),
+            name: self.name.clone(),
+            needed_by: self.why.clone(),
+            place: Some(self.place.clone()),
+            cause,
+        }
+    }
+}
+
+/// The artifacts that a manifest asks for, in its order; and the parts of it that cannot be carried out.
+pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<Failure>) {
+    let mut requests = Vec::new();
+    let mut failures = Vec::new();
+    for component in &manifest.components {
+        let path = |field: &str, at: usize| format!("{} → {field}[{at}]", component.name);
+        let request = |kind, name, why, place: &Place, ask| Request {
+            kind,
+            name,
+            why: vec![why],
+            components: vec![component.name.clone()],
+            place: place.clone(),
+            ask,
+            fingerprint: digest_of(b""),
+        };
+        for (at, image) in component.images.iter().enumerate() {
+            let platforms = if image.platforms.is_empty() {
+                &manifest.platforms
+            } else {
+                &image.platforms
+            };
+            let ask = Ask::Image {
+                source: image.source.clone(),
+                platforms: platforms.clone(),
+            };
+            requests.push(request(
+                Kind::Image,
+                image.name.clone(),
+                path("images", at),
+                &image.place,
+                ask,
+            ));
+        }
+        for (at, chart) in component.charts.iter().enumerate() {
+            let ask = Ask::Chart(chart.source.clone());
+            requests.push(request(
+                Kind::Chart,
+                chart_name(&chart.source),
+                path("charts", at),
+                &chart.place,
+                ask,
+            ));
+        }
+        if let Some(first) = component.files.first() {
+            let ask = Ask::Files {
+                component: component.name.clone(),
+                version: manifest.metadata.version.clone(),
+                files: component.files.clone(),
+            };
+            let why = format!("{} → files", component.name);
+            requests.push(request(
+                Kind::Files,
+                component.name.clone(),
+                why,
+                &first.place,
+                ask,
+            ));
+        }
+        if let Some(k3s) = &component.k3s {
+            failures.push(unsupported("k3s", &component.name, &k3s.place));
+        }
+        for (at, packages) in component.packages.iter().enumerate() {
+            failures.push(unsupported("packages", &path("packages", at), &packages.place));
+        }
+    }
+    for (at, rule) in manifest.policy.iter().enumerate() {
+        failures.push(unsupported(
+            "policy.require",
+            &format!("policy → require[{at}]"),
+            &rule.place,
+        ));
+    }
+    let mut requests = unite(requests);
+    for request in &mut requests {
+        request.fingerprint = fingerprint(request, referrers);
+    }
+    (requests, failures)
+}
+
+fn unsupported(what: &'static str, why: &str, place: &Place) -> Failure {
+    Failure {
+        kind: What::Part,
+        name: what.to_owned(),
+        needed_by: vec![why.to_owned()],
+        place: Some(place.clone()),
+        cause: Cause::Unsupported {
+            what,
+            line: place.line,
+        },
+    }
+}
+
+fn chart_name(source: &ChartSource) -> String {
+    match source {
+        ChartSource::Repository { name, .. } => name.clone(),
+        ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
+        ChartSource::Folder { path } => path.display().to_string(),
+    }
+}
+
+/// Makes one request of those for the same thing; of an image, for all platforms that anyone wants.
+fn unite(requests: Vec<Request>) -> Vec<Request> {
+    let mut at = BTreeMap::new();
+    let mut out: Vec<Request> = Vec::new();
+    for request in requests {
+        let key = json::to_canonical(&source_of(&request.ask));
+        let Some(known) = at.get(&key).and_then(|at: &usize| out.get_mut(*at)) else {
+            at.insert(key, out.len());
+            out.push(request);
+            continue;
+        };
+        known.why.extend(request.why);
+        known.components.extend(request.components);
+        if let (Ask::Image { platforms, .. }, Ask::Image { platforms: more, .. }) =
+            (&mut known.ask, request.ask)
+        {
+            platforms.extend(more);
+        }
+    }
+    for request in &mut out {
+        if let Ask::Image { platforms, .. } = &mut request.ask {
+            platforms.sort();
+            platforms.dedup();
+        }
+    }
+    out
+}
+
+fn source_of(ask: &Ask) -> Value {
+    match ask {
+        Ask::Image { source, .. } => json!({"image": source}),
+        Ask::Chart(source) => json!({"chart": source}),
+        Ask::Files {
+            component,
+            version,
+            files,
+        } => {
+            json!({"files": files, "component": component, "version": version})
+        }
+    }
+}
+
+fn fingerprint(request: &Request, referrers: bool) -> Digest {
+    let mut value = source_of(&request.ask);
+    if let Ask::Image { platforms, .. } = &request.ask {
+        value["platforms"] = json!(platforms);
+    }
+    // Whether signatures and the like are wanted decides nothing for what has none.
+    if request.kind != Kind::Files {
+        value["referrers"] = json!(referrers);
+    }
+    digest_of(&json::to_canonical(&value))
+}
+
+/// What a file is expected to hash to, when the manifest says it.
+pub(crate) fn written_digest(checksum: &Checksum) -> Option<Digest> {
+    match checksum {
+        Checksum::Sha256 { digest } => Some(*digest),
+        Checksum::Unknown | Checksum::Published { .. } => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! The manifest: what is wanted, as people write it.
+//!
+//! [`load`] reads `airlock.yaml` with everything it imports into an [`Effective`] manifest: typed, complete,
+//! and independent of how it was written. Problems are collected, and each knows its line:
+//!
+//! ```
+//! use airlock_spec::manifest::{Inputs, load};
+//! use std::path::Path;
+//!
+//! let text = "
+//! apiVersion: airlock.dev/v1
+//! kind: Manifest
+//! metadata: {name: edge, version: 1.0}
+//! platforms: [linux/amd64]
+//! components:
+//!   - {name: tools, image: [busybox]}
+//! ";
+//! let errors = load(Path::new("airlock.yaml"), &Inputs::default(), &mut |_| Ok(text.to_owned())).unwrap_err();
+//! assert_eq!(errors.0[0].message, "unknown field `image` in the component");
+//! assert_eq!(errors.0[0].label.as_deref(), Some("did you mean `images`?"));
+//! ```
+//!
+//! # The syntax
+//!
+//! ```yaml
+//! apiVersion: airlock.dev/v1
+//! kind: Manifest
+//! metadata: {name: edge-site, version: 2026.11.0, channel: stable, sequence: 12}
+//! platforms: [linux/amd64, linux/arm64]
+//! variables: {registry: docker.io, monitoring: "yes"}
+//! components:
+//!   - name: tools
+//!     images:
+//!       - ${registry}/library/busybox:1.36                 # tag, digest or both
+//!       - {ref: quay.io/acme/agent:2, platforms: [linux/amd64]}
+//!       - oci-layout:./images:tools                        # PATH[:NAME]; the path ends at the first colon
+//!       - docker-archive:./old.tar
+//!   - name: monitoring
+//!     when: monitoring                                     # VAR, VAR == VALUE, VAR != VALUE
+//!     charts:
+//!       - {name: kube-prometheus-stack, repo: "https://charts.example.org", version: "~66.2"}
+//!       - {oci: "oci://registry.example/charts/app", version: 1.2.3}
+//!       - {path: ./charts/site, values: [values/site.yaml], namespace: site}
+//!   - name: extras
+//!     files:
+//!       - {url: "https://example.org/v1/kubectl", sha256: {url: kubectl.sha256}, path: bin/kubectl, mode: "0755"}
+//!       - {path: ./site.conf, to: etc/site.conf}
+//!   - {name: base, import: ../base/airlock.yaml}           # its components are called base/NAME
+//! ```
+//!
+//! `$${` stands for a literal `${`. An imported manifest brings components and policy; its metadata and
+//! platforms are not used, its variables take the value of the importing manifest's variable of the same name.
+//! Conditions that hold are every value but the empty one, `0`, `false`, `no` and `off`.
+
+mod decode;
+mod diagnostic;
+mod load;
+mod model;
+mod node;
+mod paths;
+mod read;
+mod schema;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, ManifestErrors, Place};
+pub use load::{Inputs, load};
+pub use model::{
+    ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,
+    ImageSource, K3sRequest, Metadata, PackageBase, PackageRepository, PackagesRequest, PolicyRule,
+};
+pub use schema::schema;

@@ -1,0 +1,298 @@
+use std::path::PathBuf;
+
+use airlock_types::{Digest, Platform, Reference};
+use serde::{Serialize, Serializer};
+use url::Url;
+
+use super::Place;
+use crate::{BundleName, Channel, Version};
+
+/// A manifest with nothing left open: variables, conditions, imports and selection are applied, every
+/// value is parsed, every path is relative to the folder of the manifest that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Effective {
+    /// Who it is.
+    pub metadata: Metadata,
+    /// The platforms wanted, in the order written.
+    pub platforms: Vec<Platform>,
+    /// What is wanted, in the order written.
+    pub components: Vec<Component>,
+    /// Upstream signatures that are required.
+    pub policy: Vec<PolicyRule>,
+}
+
+impl Effective {
+    /// The canonical JSON. Its SHA-256 is `Lock::manifest`: it changes exactly when something that is
+    /// wanted changes, not with comments or layout.
+    pub fn to_canonical(&self) -> Vec<u8> {
+        airlock_types::json::to_canonical(self)
+    }
+}
+
+/// `metadata`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// The name of the bundles made from it.
+    pub name: BundleName,
+    /// Its version, as its author counts.
+    pub version: Version,
+    /// The line of releases it belongs to.
+    pub channel: Channel,
+    /// Counts releases of the channel upwards; 0 where it is not used.
+    pub sequence: u64,
+}
+
+/// One entry of `components`. Those of an imported manifest are called `IMPORT/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Its name, unique in the manifest.
+    pub name: String,
+    /// Container images.
+    pub images: Vec<ImageRequest>,
+    /// Helm charts.
+    pub charts: Vec<ChartRequest>,
+    /// Plain files.
+    pub files: Vec<FileRequest>,
+    /// A k3s release.
+    pub k3s: Option<K3sRequest>,
+    /// Operating system packages.
+    pub packages: Vec<PackagesRequest>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+impl Component {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.images.is_empty()
+            && self.charts.is_empty()
+            && self.files.is_empty()
+            && self.packages.is_empty()
+            && self.k3s.is_none()
+    }
+}
+
+/// An entry of `images`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRequest {
+    /// As it was written, variables applied.
+    pub name: String,
+    /// Where it comes from.
+    pub source: ImageSource,
+    /// The platforms wanted of it; empty for those of the manifest.
+    pub platforms: Vec<Platform>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// Where an image comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ImageSource {
+    /// A registry.
+    Registry {
+        /// Tag, digest or both.
+        reference: Reference,
+    },
+    /// An OCI image layout folder, `oci-layout:PATH[:NAME]`.
+    OciLayout {
+        /// The folder.
+        path: PathBuf,
+        /// Which image in it, where there are several.
+        image: Option<String>,
+    },
+    /// A tar of an OCI image layout, `oci-archive:PATH[:NAME]`.
+    OciArchive {
+        /// The file.
+        path: PathBuf,
+        /// Which image in it, where there are several.
+        image: Option<String>,
+    },
+    /// A tar as `docker save` writes it, `docker-archive:PATH[:REFERENCE]`.
+    DockerArchive {
+        /// The file.
+        path: PathBuf,
+        /// Which image in it, where there are several.
+        image: Option<String>,
+    },
+}
+
+/// An entry of `charts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartRequest {
+    /// Where it comes from.
+    pub source: ChartSource,
+    /// Values files for installing it.
+    pub values: Vec<PathBuf>,
+    /// The namespace to install it into.
+    pub namespace: Option<String>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// Where a chart comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ChartSource {
+    /// A classic chart repository with an `index.yaml`.
+    Repository {
+        /// Its address.
+        repo: Url,
+        /// The chart in it.
+        name: String,
+        /// A version or a range, in Helm's syntax; the newest release where none is given.
+        version: Option<String>,
+    },
+    /// A registry.
+    Oci {
+        /// Repository, and tag or digest where they were written.
+        reference: Reference,
+        /// A version or a range, in Helm's syntax; the newest release where none is given.
+        version: Option<String>,
+    },
+    /// A folder.
+    Folder {
+        /// The folder that holds `Chart.yaml`.
+        path: PathBuf,
+    },
+}
+
+/// An entry of `files`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileRequest {
+    /// Where it comes from.
+    pub source: FileSource,
+    /// Its path in the tree that is served.
+    pub path: String,
+    /// Its permissions.
+    #[serde(serialize_with = "octal")]
+    pub mode: u32,
+    /// What it must hash to.
+    pub checksum: Checksum,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn octal<S: Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{mode:04o}"))
+}
+
+/// Where a file comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum FileSource {
+    /// An address.
+    Url {
+        /// HTTP(S).
+        url: Url,
+    },
+    /// A file of this machine.
+    Path {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+/// What a file must hash to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Checksum {
+    /// Not given: what is there when the lock is made counts.
+    Unknown,
+    /// Written in the manifest.
+    Sha256 {
+        /// SHA-256.
+        digest: Digest,
+    },
+    /// In a file as `sha256sum` writes it.
+    Published {
+        /// Its address.
+        url: Url,
+    },
+}
+
+/// `k3s`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct K3sRequest {
+    /// A release, `v1.34.5+k3s1`.
+    pub version: Option<String>,
+    /// A release channel, `stable`, when no version is given.
+    pub channel: Option<String>,
+    /// The distributions whose SELinux policy package is wanted: `el8`, `el9`.
+    pub selinux: Vec<String>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// An entry of `packages`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackagesRequest {
+    /// The distribution, `debian-12`.
+    pub distro: String,
+    /// The packages wanted.
+    pub names: Vec<String>,
+    /// What the nodes already have.
+    pub base: PackageBase,
+    /// Repositories beside or instead of the distribution's own.
+    pub repos: Vec<PackageRepository>,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// What a node already has before packages are installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum PackageBase {
+    /// The distribution's minimal installation.
+    Minimal,
+    /// A `dpkg` status file of a node.
+    Status {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A list of installed packages.
+    Installed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// An entry of `packages[].repos`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageRepository {
+    /// Its name.
+    pub id: String,
+    /// Its address.
+    pub baseurl: Url,
+    /// The OpenPGP key that signs it.
+    pub gpgkey: Option<PathBuf>,
+}
+
+/// An entry of `policy.require`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRule {
+    /// The references it is about, with `*`.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// The public key that must have signed them.
+    pub key: PathBuf,
+    /// Where it was written.
+    #[serde(skip)]
+    pub place: Place,
+}

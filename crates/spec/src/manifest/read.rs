@@ -1,0 +1,683 @@
+//! The fields of a manifest, one function for each of its mappings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use airlock_types::{Digest, Platform, Reference, RepositoryName};
+use url::Url;
+
+use super::decode::{Decoder, Fields};
+use super::diagnostic::Span;
+use super::model::{
+    ChartRequest, ChartSource, Checksum, Component, FileRequest, FileSource, ImageRequest, ImageSource,
+    K3sRequest, Metadata, PackageBase, PackageRepository, PackagesRequest, PolicyRule,
+};
+use super::node::{Node, Value};
+use super::paths::below;
+use crate::Channel;
+
+/// The fields of every mapping; a test holds them against the JSON Schema.
+pub(crate) mod known {
+    pub(crate) const MANIFEST: &[&str] = &[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "platforms",
+        "variables",
+        "components",
+        "policy",
+    ];
+    pub(crate) const METADATA: &[&str] = &["name", "version", "channel", "sequence"];
+    pub(crate) const COMPONENT: &[&str] = &[
+        "name", "when", "import", "images", "charts", "files", "k3s", "packages",
+    ];
+    pub(crate) const IMAGE: &[&str] = &["ref", "platforms"];
+    pub(crate) const CHART: &[&str] = &["name", "repo", "oci", "path", "version", "values", "namespace"];
+    pub(crate) const FILE: &[&str] = &["url", "path", "to", "sha256", "checksums", "mode"];
+    pub(crate) const PUBLISHED: &[&str] = &["url"];
+    pub(crate) const K3S: &[&str] = &["version", "channel", "selinux"];
+    pub(crate) const PACKAGES: &[&str] = &["distro", "names", "base", "repos"];
+    pub(crate) const PACKAGE_BASE: &[&str] = &["status", "installed"];
+    pub(crate) const PACKAGE_REPOSITORY: &[&str] = &["id", "baseurl", "gpgkey"];
+    pub(crate) const POLICY: &[&str] = &["require"];
+    pub(crate) const REQUIRE: &[&str] = &["match", "key"];
+}
+
+/// What one file says, its imports not yet followed.
+pub(crate) struct FileContent {
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) platforms: Vec<Platform>,
+    pub(crate) components: Vec<Entry>,
+    pub(crate) policy: Vec<PolicyRule>,
+}
+
+/// One entry of `components`.
+pub(crate) enum Entry {
+    Component(Component),
+    Import { name: String, path: String, span: Span },
+}
+
+/// Reads a file to which variables have been applied. `wanted` decides the conditions.
+pub(crate) fn file(
+    decoder: &mut Decoder<'_>,
+    root: &Node,
+    base: &Path,
+    wanted: &mut dyn FnMut(&mut Decoder<'_>, &Node) -> bool,
+) -> Option<FileContent> {
+    let fields = decoder.fields(root, "the manifest", known::MANIFEST)?;
+    if let Some(node) = decoder.required(&fields, "apiVersion", "airlock.dev/v1") {
+        decoder.word(node, "apiVersion", &["airlock.dev/v1"]);
+    }
+    if let Some(node) = decoder.required(&fields, "kind", "Manifest") {
+        decoder.word(node, "kind", &["Manifest"]);
+    }
+    let metadata = decoder
+        .required(&fields, "metadata", "{name: edge-site, version: 2026.11.0}")
+        .and_then(|node| self::metadata(decoder, node));
+    let platforms = decoder
+        .required(&fields, "platforms", "[linux/amd64]")
+        .map(|node| self::platforms(decoder, node))
+        .unwrap_or_default();
+    let mut components = Vec::new();
+    if let Some(node) = decoder.required(&fields, "components", "[{name: tools, images: [busybox]}]") {
+        let mut seen = BTreeMap::new();
+        for item in decoder.list(node) {
+            components.extend(component(decoder, item, base, &mut seen, wanted));
+        }
+    }
+    let policy = fields
+        .get("policy")
+        .map(|node| self::policy(decoder, node, base))
+        .unwrap_or_default();
+    Some(FileContent {
+        metadata,
+        platforms,
+        components,
+        policy,
+    })
+}
+
+fn metadata(decoder: &mut Decoder<'_>, node: &Node) -> Option<Metadata> {
+    let fields = decoder.fields(node, "metadata", known::METADATA)?;
+    let name = decoder
+        .required(&fields, "name", "edge-site")
+        .and_then(|node| decoder.parse(node));
+    let version = decoder
+        .required(&fields, "version", "2026.11.0")
+        .and_then(|node| decoder.parse(node));
+    let channel = match fields.get("channel") {
+        Some(node) => decoder.parse(node)?,
+        None => Channel::default(),
+    };
+    let sequence = match fields.get("sequence") {
+        Some(node) => {
+            let text = decoder.text(node)?;
+            let Ok(sequence) = text.parse() else {
+                decoder.problem(node.span, format!("a sequence is a whole number: {text:?}"));
+                return None;
+            };
+            sequence
+        }
+        None => 0,
+    };
+    Some(Metadata {
+        name: name?,
+        version: version?,
+        channel,
+        sequence,
+    })
+}
+
+fn platforms(decoder: &mut Decoder<'_>, node: &Node) -> Vec<Platform> {
+    let mut out = Vec::new();
+    let items = decoder.list(node);
+    if items.is_empty() && matches!(node.value, Value::List(_)) {
+        decoder.problem(node.span, "the list of platforms is empty");
+    }
+    for item in items {
+        if let Some(platform) = decoder.parse::<Platform>(item)
+            && !out.contains(&platform)
+        {
+            out.push(platform);
+        }
+    }
+    out
+}
+
+fn component(
+    decoder: &mut Decoder<'_>,
+    node: &Node,
+    base: &Path,
+    seen: &mut BTreeMap<String, usize>,
+    wanted: &mut dyn FnMut(&mut Decoder<'_>, &Node) -> bool,
+) -> Option<Entry> {
+    let before = decoder.problems.len();
+    let fields = decoder.fields(node, "the component", known::COMPONENT)?;
+    let name_node = decoder.required(&fields, "name", "monitoring")?;
+    let name = decoder.text(name_node)?.to_owned();
+    // The name becomes a part of references, so it has their grammar.
+    if name.contains('/') || name.parse::<RepositoryName>().is_err() {
+        decoder.problem(
+            name_node.span,
+            format!(
+                "a component's name is lower-case letters and digits with '-', '.' or '_' between: {name:?}"
+            ),
+        );
+    }
+    if let Some(line) = seen.insert(name.clone(), name_node.span.line) {
+        decoder
+            .problem(name_node.span, format!("two components are called `{name}`"))
+            .label = Some(format!("the first one is on line {line}"));
+    }
+    let wanted = fields.get("when").is_none_or(|node| wanted(decoder, node));
+    let entry = if let Some(import) = fields.get("import") {
+        for other in ["images", "charts", "files", "k3s", "packages"] {
+            if fields.get(other).is_some() {
+                decoder
+                    .problem(
+                        fields.key_span(other),
+                        format!("a component with `import` holds no `{other}`"),
+                    )
+                    .help = Some("write a component of its own for it".to_owned());
+            }
+        }
+        Entry::Import {
+            name,
+            path: decoder.text(import)?.to_owned(),
+            span: import.span,
+        }
+    } else {
+        {
+            let component = content(decoder, &fields, name, name_node.span, base);
+            if component.is_empty() && decoder.problems.len() == before {
+                decoder
+                    .problem(
+                        name_node.span,
+                        format!("the component holds nothing: `{}`", component.name),
+                    )
+                    .help = Some("give it images, charts, files, k3s, packages or import".to_owned());
+            }
+            Entry::Component(component)
+        }
+    };
+    wanted.then_some(entry)
+}
+
+fn content(
+    decoder: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    name: String,
+    span: Span,
+    base: &Path,
+) -> Component {
+    let mut items = |field: &str| match fields.get(field) {
+        Some(node) => decoder.list(node),
+        None => &[],
+    };
+    let (images, charts, files, packages) = (
+        items("images"),
+        items("charts"),
+        items("files"),
+        items("packages"),
+    );
+    let images = images
+        .iter()
+        .filter_map(|node| image(decoder, node, base))
+        .collect();
+    let charts = charts
+        .iter()
+        .filter_map(|node| chart(decoder, node, base))
+        .collect();
+    let files = self::files(decoder, files, base);
+    let packages = packages
+        .iter()
+        .filter_map(|node| self::packages(decoder, node, base))
+        .collect();
+    let k3s = fields.get("k3s").and_then(|node| self::k3s(decoder, node));
+    Component {
+        name,
+        images,
+        charts,
+        files,
+        k3s,
+        packages,
+        place: decoder.place(span),
+    }
+}
+
+fn image(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ImageRequest> {
+    let (name_node, platforms) = match &node.value {
+        Value::Map(_) => {
+            let fields = decoder.fields(node, "the image", known::IMAGE)?;
+            let platforms = fields.get("platforms").map(|node| platforms(decoder, node));
+            (
+                decoder.required(&fields, "ref", "docker.io/library/busybox:1.36")?,
+                platforms.unwrap_or_default(),
+            )
+        }
+        _ => (node, Vec::new()),
+    };
+    let text = decoder.text(name_node)?;
+    let local = |rest: &str| {
+        let (path, image) = match rest.split_once(':') {
+            Some((path, image)) => (path, Some(image.to_owned()).filter(|image| !image.is_empty())),
+            None => (rest, None),
+        };
+        (below(base, Path::new(path)), image)
+    };
+    let source = if let Some(rest) = text.strip_prefix("oci-layout:") {
+        let (path, image) = local(rest);
+        ImageSource::OciLayout { path, image }
+    } else if let Some(rest) = text.strip_prefix("oci-archive:") {
+        let (path, image) = local(rest);
+        ImageSource::OciArchive { path, image }
+    } else if let Some(rest) = text.strip_prefix("docker-archive:") {
+        let (path, image) = local(rest);
+        ImageSource::DockerArchive { path, image }
+    } else {
+        ImageSource::Registry {
+            reference: reference(decoder, name_node)?.with_default_tag(),
+        }
+    };
+    Some(ImageRequest {
+        name: text.to_owned(),
+        source,
+        platforms,
+        place: decoder.place(name_node.span),
+    })
+}
+
+fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
+    let text = decoder.text(node)?;
+    let found = decoder.parse::<Reference>(node);
+    if found.is_none()
+        && let Some(problem) = decoder.problems.last_mut()
+    {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            problem.help = Some(format!("leave out `{scheme}://` and write {rest}"));
+        } else {
+            "for example docker.io/library/busybox:1.36, oci-layout:PATH, oci-archive:PATH or docker-archive:PATH"
+                .clone_into(problem.help.get_or_insert_default());
+        }
+    }
+    found
+}
+
+fn address(decoder: &mut Decoder<'_>, node: &Node) -> Option<Url> {
+    let text = decoder.text(node)?;
+    checked_url(decoder, node.span, Url::parse(text), text)
+}
+
+fn checked_url(
+    decoder: &mut Decoder<'_>,
+    span: Span,
+    parsed: Result<Url, url::ParseError>,
+    text: &str,
+) -> Option<Url> {
+    let message = match parsed {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            format!("an address starts with https:// or http://: {text:?}")
+        }
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+            let secret = url.password().unwrap_or_default().to_owned();
+            decoder
+                .problem(span, "credentials do not belong into a manifest")
+                .mask(&secret);
+            return None;
+        }
+        Ok(url) => return Some(url),
+        Err(error) => format!("this is not an address ({error}): {text:?}"),
+    };
+    decoder.problem(span, message);
+    None
+}
+
+fn path(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PathBuf> {
+    decoder.text(node).map(|text| below(base, Path::new(text)))
+}
+
+fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartRequest> {
+    let fields = decoder.fields(node, "the chart", known::CHART)?;
+    let given = |name: &str| fields.get(name).is_some();
+    let places = ["repo", "oci", "path"];
+    if places.iter().filter(|name| given(name)).count() != 1 {
+        let message = "a chart needs one of `repo`, `oci` and `path`";
+        let second = places.iter().filter(|name| given(name)).nth(1);
+        let span = second.map_or(node_start(node), |name| fields.key_span(name));
+        decoder.problem(span, message).help = Some(
+            "for example {name: app, repo: \"https://charts.example.org\", version: \"~1.2\"}".to_owned(),
+        );
+        return None;
+    }
+    let version = fields
+        .get("version")
+        .and_then(|node| decoder.text(node))
+        .map(str::to_owned);
+    let name = fields
+        .get("name")
+        .and_then(|node| decoder.text(node))
+        .map(str::to_owned);
+    let source = if let Some(repo) = fields.get("repo") {
+        let repo = address(decoder, repo);
+        decoder.required(&fields, "name", "kube-prometheus-stack")?;
+        ChartSource::Repository {
+            repo: repo?,
+            name: name?,
+            version,
+        }
+    } else if let Some(oci) = fields.get("oci") {
+        let text = decoder.text(oci)?;
+        let Ok(reference) = text.strip_prefix("oci://").unwrap_or(text).parse::<Reference>() else {
+            decoder
+                .problem(
+                    oci.span,
+                    format!("this is not the address of a chart in a registry: {text:?}"),
+                )
+                .help = Some("for example oci://registry.example/charts/app".to_owned());
+            return None;
+        };
+        let last = reference
+            .repository
+            .name
+            .as_str()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        if name.as_deref().is_some_and(|name| name != last) {
+            decoder.problem(
+                fields.key_span("name"),
+                format!("the chart's name is the last part of its address, `{last}`"),
+            );
+        }
+        if version.is_some() && (reference.tag.is_some() || reference.digest.is_some()) {
+            decoder.problem(
+                fields.key_span("version"),
+                "the version is in the address already",
+            );
+        }
+        ChartSource::Oci { reference, version }
+    } else {
+        for field in ["name", "version"] {
+            if given(field) {
+                let message = format!("a chart folder has its {field} in its Chart.yaml");
+                decoder.problem(fields.key_span(field), message);
+            }
+        }
+        ChartSource::Folder {
+            path: path(decoder, fields.get("path")?, base)?,
+        }
+    };
+    let values = decoder.texts(fields.get("values"));
+    Some(ChartRequest {
+        source,
+        values: values.iter().map(|text| below(base, Path::new(text))).collect(),
+        namespace: fields
+            .get("namespace")
+            .and_then(|node| decoder.text(node))
+            .map(str::to_owned),
+        place: decoder.place(node_start(node)),
+    })
+}
+
+/// Where a node starts; block mappings start where their first key does.
+fn node_start(node: &Node) -> Span {
+    match &node.value {
+        Value::Map(entries) => entries.first().map_or(node.span, |(key, _)| Span {
+            length: key.span.length,
+            ..key.span
+        }),
+        _ => node.span,
+    }
+}
+
+fn files(decoder: &mut Decoder<'_>, items: &[Node], base: &Path) -> Vec<FileRequest> {
+    let mut seen = BTreeMap::new();
+    let mut out = Vec::new();
+    for node in items {
+        let Some(request) = file_request(decoder, node, base) else {
+            continue;
+        };
+        if let Some(line) = seen.insert(request.path.clone(), request.place.line) {
+            decoder
+                .problem(
+                    node_start(node),
+                    format!("two files of the component are served as `{}`", request.path),
+                )
+                .label = Some(format!("the first one is on line {line}"));
+        }
+        out.push(request);
+    }
+    out
+}
+
+fn file_request(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<FileRequest> {
+    let fields = decoder.fields(node, "the file", known::FILE)?;
+    let to = fields
+        .get("to")
+        .and_then(|node| Some((decoder.text(node)?, node.span)));
+    let path_node = fields.get("path");
+    let (source, target, span) = if let Some(url_node) = fields.get("url") {
+        let url = address(decoder, url_node)?;
+        if to.is_some() {
+            decoder.problem(
+                fields.key_span("to"),
+                "a file with `url` says with `path` where it is served",
+            );
+        }
+        let (target, span) = if let Some(node) = path_node {
+            (decoder.text(node)?.to_owned(), node.span)
+        } else {
+            let last = url.path_segments().and_then(|mut segments| segments.next_back());
+            (last.unwrap_or_default().to_owned(), url_node.span)
+        };
+        (FileSource::Url { url }, target, span)
+    } else {
+        let Some(node) = path_node else {
+            decoder.problem(node_start(node), "a file needs `url` or `path`").help =
+                Some("for example {path: ./site.conf} or {url: \"https://example.org/kubectl\", path: bin/kubectl}".to_owned());
+            return None;
+        };
+        let local = path(decoder, node, base)?;
+        let (target, span) = match to {
+            Some((text, span)) => (text.to_owned(), span),
+            None => (
+                local
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                node.span,
+            ),
+        };
+        (FileSource::Path { path: local }, target, span)
+    };
+    let plain = !target.contains(['\\', ':'])
+        && !target.chars().any(char::is_control)
+        && target.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !plain {
+        decoder.problem(
+            span,
+            format!("the path that it is served under must be plain and relative: {target:?}"),
+        );
+    }
+    let mode = fields
+        .get("mode")
+        .map_or(Some(0o644), |node| mode(decoder, node))?;
+    let checksum = checksum(decoder, &fields, &source)?;
+    Some(FileRequest {
+        source,
+        path: target,
+        mode,
+        checksum,
+        place: decoder.place(node_start(node)),
+    })
+}
+
+fn mode(decoder: &mut Decoder<'_>, node: &Node) -> Option<u32> {
+    let text = decoder.text(node)?;
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let mode = u32::from_str_radix(digits, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777 && (3..=4).contains(&digits.len()));
+    if mode.is_none() {
+        decoder.problem(
+            node.span,
+            format!("a mode is three or four octal digits up to 0777: {text:?}"),
+        );
+    }
+    mode
+}
+
+fn checksum(decoder: &mut Decoder<'_>, fields: &Fields<'_>, source: &FileSource) -> Option<Checksum> {
+    let published = |decoder: &mut Decoder<'_>, node: &Node| {
+        let text = decoder.text(node)?;
+        // The file of checksums usually lies beside the file: `SHA256SUMS` alone is enough then.
+        let parsed = match source {
+            FileSource::Url { url } => url.join(text),
+            FileSource::Path { .. } => Url::parse(text),
+        };
+        checked_url(decoder, node.span, parsed, text).map(|url| Checksum::Published { url })
+    };
+    match (fields.get("sha256"), fields.get("checksums")) {
+        (Some(_), Some(_)) => {
+            decoder.problem(
+                fields.key_span("checksums"),
+                "`sha256` and `checksums` are both given",
+            );
+            None
+        }
+        (None, None) => Some(Checksum::Unknown),
+        (None, Some(node)) => published(decoder, node),
+        (Some(node), None) if matches!(node.value, Value::Map(_)) => {
+            let inner = decoder.fields(node, "sha256", known::PUBLISHED)?;
+            let node = decoder.required(&inner, "url", "https://example.org/SHA256SUMS")?;
+            published(decoder, node)
+        }
+        (Some(node), None) => {
+            let text = decoder.text(node)?;
+            let hex = text.strip_prefix("sha256:").unwrap_or(text);
+            match format!("sha256:{hex}").parse::<Digest>() {
+                Ok(digest) => Some(Checksum::Sha256 { digest }),
+                Err(error) => {
+                    decoder.problem(node.span, error.to_string());
+                    None
+                }
+            }
+        }
+    }
+}
+
+fn k3s(decoder: &mut Decoder<'_>, node: &Node) -> Option<K3sRequest> {
+    let fields = decoder.fields(node, "k3s", known::K3S)?;
+    let version = fields
+        .get("version")
+        .and_then(|node| decoder.text(node))
+        .map(str::to_owned);
+    let channel = fields
+        .get("channel")
+        .and_then(|node| decoder.text(node))
+        .map(str::to_owned);
+    if version.is_some() == channel.is_some() {
+        decoder.problem(node_start(node), "k3s needs either `version` or `channel`");
+        return None;
+    }
+    let selinux = decoder.texts(fields.get("selinux"));
+    Some(K3sRequest {
+        version,
+        channel,
+        selinux,
+        place: decoder.place(node_start(node)),
+    })
+}
+
+fn packages(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PackagesRequest> {
+    let fields = decoder.fields(node, "packages", known::PACKAGES)?;
+    let distro = decoder
+        .required(&fields, "distro", "debian-12")
+        .and_then(|node| decoder.text(node));
+    let names = decoder.required(&fields, "names", "[chrony]");
+    let names = decoder.texts(names);
+    let mut repos = Vec::new();
+    for node in fields
+        .get("repos")
+        .map(|node| decoder.list(node))
+        .unwrap_or_default()
+    {
+        let Some(fields) = decoder.fields(node, "the repository", known::PACKAGE_REPOSITORY) else {
+            continue;
+        };
+        let id = decoder
+            .required(&fields, "id", "baseos")
+            .and_then(|node| decoder.text(node));
+        let url = decoder
+            .required(&fields, "baseurl", "https://example.org/baseos/")
+            .and_then(|node| address(decoder, node));
+        let gpgkey = fields.get("gpgkey").and_then(|node| path(decoder, node, base));
+        if let (Some(id), Some(baseurl)) = (id, url) {
+            repos.push(PackageRepository {
+                id: id.to_owned(),
+                baseurl,
+                gpgkey,
+            });
+        }
+    }
+    let package_base = match fields.get("base") {
+        None => PackageBase::Minimal,
+        Some(node) if matches!(node.value, Value::Map(_)) => {
+            let fields = decoder.fields(node, "base", known::PACKAGE_BASE)?;
+            match (fields.get("status"), fields.get("installed")) {
+                (Some(file), None) => PackageBase::Status {
+                    path: path(decoder, file, base)?,
+                },
+                (None, Some(file)) => PackageBase::Installed {
+                    path: path(decoder, file, base)?,
+                },
+                _ => {
+                    decoder.problem(node_start(node), "base needs either `status` or `installed`");
+                    return None;
+                }
+            }
+        }
+        Some(node) => {
+            decoder.word(node, "base", &["minimal"])?;
+            PackageBase::Minimal
+        }
+    };
+    Some(PackagesRequest {
+        distro: distro?.to_owned(),
+        names,
+        base: package_base,
+        repos,
+        place: decoder.place(node_start(node)),
+    })
+}
+
+fn policy(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Vec<PolicyRule> {
+    let mut out = Vec::new();
+    let Some(fields) = decoder.fields(node, "policy", known::POLICY) else {
+        return out;
+    };
+    for node in fields
+        .get("require")
+        .map(|node| decoder.list(node))
+        .unwrap_or_default()
+    {
+        let Some(fields) = decoder.fields(node, "the rule", known::REQUIRE) else {
+            continue;
+        };
+        let pattern = decoder
+            .required(&fields, "match", "\"docker.io/acme/*\"")
+            .and_then(|node| decoder.text(node));
+        let key = decoder
+            .required(&fields, "key", "keys/acme.pub")
+            .and_then(|node| path(decoder, node, base));
+        if let (Some(pattern), Some(key)) = (pattern, key) {
+            out.push(PolicyRule {
+                pattern: pattern.to_owned(),
+                key,
+                place: decoder.place(node_start(node)),
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,319 @@
+//! The JSON Schema of the manifest, for editors.
+//!
+//! The types here only describe what [`super::read`] accepts; a test holds the two against each other.
+#![expect(dead_code, reason = "the fields are read by the schema's derive only")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+
+/// The JSON Schema (draft 2020-12) of `airlock.yaml`.
+pub fn schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Manifest>();
+    schema.insert("title".to_owned(), "Airlock manifest".into());
+    schema.to_value()
+}
+
+/// What an Airlock bundle is made from.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct Manifest {
+    /// The format of this file.
+    api_version: ApiVersion,
+    /// What this file is.
+    kind: ManifestKind,
+    /// Who the bundle is.
+    metadata: Metadata,
+    /// The platforms that images are wanted for: os/architecture[/variant].
+    #[schemars(length(min = 1))]
+    platforms: Vec<Platform>,
+    /// Values for ${name} anywhere below; --set NAME=VALUE replaces them.
+    variables: Option<BTreeMap<String, Scalar>>,
+    /// What is wanted, in named groups.
+    components: Vec<Component>,
+    /// Upstream signatures that are required.
+    policy: Option<Policy>,
+}
+
+#[derive(JsonSchema)]
+enum ApiVersion {
+    #[schemars(rename = "airlock.dev/v1")]
+    V1,
+}
+
+#[derive(JsonSchema)]
+enum ManifestKind {
+    Manifest,
+}
+
+/// Who a bundle is.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Metadata {
+    /// The name of the bundles made from this manifest.
+    name: String,
+    /// The version of this manifest, as its author counts.
+    version: Scalar,
+    /// The line of releases it belongs to; stable where none is given.
+    channel: Option<String>,
+    /// Counts releases of the channel upwards.
+    sequence: Option<u64>,
+}
+
+/// A platform.
+#[derive(JsonSchema)]
+struct Platform(#[schemars(regex(pattern = r"^[^/]+/[^/]+(/[^/]+)?$"), example = "linux/amd64")] String);
+
+/// A text; bare numbers and booleans are taken as they are spelled.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Scalar {
+    Text(String),
+    Number(f64),
+    Boolean(bool),
+}
+
+/// A named group of what is wanted, or another manifest.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Component {
+    /// Its name, unique in the manifest: lower-case letters and digits with '-', '.' or '_' between.
+    #[schemars(regex(pattern = r"^[a-z0-9]+([._-]+[a-z0-9]+)*$"))]
+    name: String,
+    /// Only if the condition over a variable holds: VAR, VAR == VALUE or VAR != VALUE.
+    when: Option<String>,
+    /// The path of another manifest, whose components are taken over as NAME/theirs.
+    import: Option<String>,
+    /// Container images.
+    images: Option<Vec<Image>>,
+    /// Helm charts.
+    charts: Option<Vec<Chart>>,
+    /// Plain files.
+    files: Option<Vec<File>>,
+    /// A k3s release.
+    k3s: Option<K3s>,
+    /// Operating system packages.
+    packages: Option<Vec<Packages>>,
+}
+
+/// A container image.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Image {
+    /// A reference with tag, digest or both, or oci-layout:PATH[:NAME], oci-archive:PATH[:NAME], docker-archive:PATH[:REFERENCE].
+    Reference(String),
+    /// The same with platforms of its own.
+    Detailed(ImageDetails),
+}
+
+/// An image with platforms of its own.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ImageDetails {
+    /// The image.
+    r#ref: String,
+    /// The platforms wanted of it, instead of those of the manifest.
+    platforms: Option<Vec<Platform>>,
+}
+
+/// A Helm chart: from a repository (repo and name), a registry (oci) or a folder (path).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Chart {
+    /// Its name in the repository.
+    name: Option<String>,
+    /// The address of a chart repository.
+    repo: Option<String>,
+    /// The address of a chart in a registry, oci://HOST/PATH.
+    oci: Option<String>,
+    /// A folder with a Chart.yaml.
+    path: Option<String>,
+    /// A version or a range in Helm's syntax; the newest release where none is given.
+    version: Option<Scalar>,
+    /// Values files for installing it.
+    values: Option<Vec<String>>,
+    /// The namespace to install it into.
+    namespace: Option<String>,
+}
+
+/// A plain file: from an address (url) or from this machine (path).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct File {
+    /// Its address.
+    url: Option<String>,
+    /// With url: the path it is served under. Without: the file on this machine.
+    path: Option<String>,
+    /// The path that a file of this machine is served under; its name where none is given.
+    to: Option<String>,
+    /// What it must hash to.
+    sha256: Option<Sha256>,
+    /// The address of a file of checksums, as sha256sum writes it; may be relative to url.
+    checksums: Option<String>,
+    /// Its permissions in octal, "0644" where none are given.
+    mode: Option<Scalar>,
+}
+
+/// A SHA-256 checksum.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Sha256 {
+    /// 64 hex digits.
+    Value(String),
+    /// Where it is published.
+    Published(Published),
+}
+
+/// Where a checksum is published.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Published {
+    /// The address of a file of checksums, as sha256sum writes it; may be relative to the file's.
+    url: String,
+}
+
+/// A k3s release, by version or by channel.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct K3s {
+    /// The release, v1.34.5+k3s1.
+    version: Option<String>,
+    /// A release channel, resolved when the lock is made.
+    channel: Option<String>,
+    /// The distributions whose SELinux policy is wanted: el8, el9.
+    selinux: Option<Vec<String>>,
+}
+
+/// Packages of a distribution.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Packages {
+    /// The distribution, debian-12 or rocky-9.
+    distro: String,
+    /// The packages wanted; what they need comes along.
+    names: Vec<String>,
+    /// What the nodes already have; minimal where nothing is given.
+    base: Option<Base>,
+    /// Repositories beside the distribution's own.
+    repos: Option<Vec<PackageRepository>>,
+}
+
+/// What the nodes already have.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Base {
+    /// The distribution's minimal installation.
+    Minimal(Minimal),
+    /// A list taken from a node.
+    Listed(PackageBase),
+}
+
+#[derive(JsonSchema)]
+enum Minimal {
+    #[schemars(rename = "minimal")]
+    Minimal,
+}
+
+/// A list taken from a node.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PackageBase {
+    /// The path of a dpkg status file.
+    status: Option<String>,
+    /// The path of a list of installed packages.
+    installed: Option<String>,
+}
+
+/// A package repository.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PackageRepository {
+    /// Its name.
+    id: String,
+    /// Its address.
+    baseurl: String,
+    /// The path of the OpenPGP key that signs it.
+    gpgkey: Option<String>,
+}
+
+/// Upstream signatures that are required.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Policy {
+    /// The rules.
+    require: Option<Vec<Require>>,
+}
+
+/// Whose signature is required for which references.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Require {
+    /// The references, with *.
+    r#match: String,
+    /// The path of the public key.
+    key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::read::known;
+    use super::*;
+
+    #[test]
+    fn the_schema_has_the_fields_that_the_reader_knows() {
+        let schema = schema();
+        let fields = |name: &str| -> BTreeSet<String> {
+            let node = if name.is_empty() {
+                &schema
+            } else {
+                &schema["$defs"][name]
+            };
+            assert_eq!(node["additionalProperties"], false, "{name}");
+            node["properties"].as_object().unwrap().keys().cloned().collect()
+        };
+        for (name, known) in [
+            ("", known::MANIFEST),
+            ("Metadata", known::METADATA),
+            ("Component", known::COMPONENT),
+            ("ImageDetails", known::IMAGE),
+            ("Chart", known::CHART),
+            ("File", known::FILE),
+            ("Published", known::PUBLISHED),
+            ("K3s", known::K3S),
+            ("Packages", known::PACKAGES),
+            ("PackageBase", known::PACKAGE_BASE),
+            ("PackageRepository", known::PACKAGE_REPOSITORY),
+            ("Policy", known::POLICY),
+            ("Require", known::REQUIRE),
+        ] {
+            let known: BTreeSet<String> = known.iter().map(|field| (*field).to_owned()).collect();
+            assert_eq!(fields(name), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_schema_in_the_repository_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/airlock.schema.json");
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(file, schema(), "run `cargo xtask schema`");
+    }
+
+    #[test]
+    fn everything_in_the_schema_is_described() {
+        let schema = schema();
+        let roots = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+        for node in roots {
+            for (field, property) in node["properties"].as_object().into_iter().flatten() {
+                assert!(
+                    property.get("description").is_some(),
+                    "{field} has no description"
+                );
+            }
+        }
+    }
+}

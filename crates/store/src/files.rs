@@ -1,0 +1,139 @@
+//! File operations with one mode for files, one for folders, and errors that name the path.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use airlock_content::StoreError;
+use rustix::fs::{Mode, OFlags};
+
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
+
+/// Creates a folder that others can read whatever the umask; one that is there already is left as it is.
+pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
+    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Ok(()) => rustix::fs::chmod(path, Mode::from_raw_mode(FOLDER_MODE))
+            .map_err(io::Error::from)
+            .map_err(StoreError::io("setting the mode of the folder", path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(StoreError::io("creating the folder", path)(error)),
+    }
+}
+
+/// A new file under a name that nobody else uses, readable to others whatever the umask.
+pub(crate) fn create_temporary(folder: &Path, prefix: &str) -> Result<(File, PathBuf), StoreError> {
+    for _ in 0..16 {
+        let path = folder.join(random_name(prefix)?);
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&path)
+        {
+            Ok(file) => {
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(FILE_MODE))
+                    .map_err(io::Error::from)
+                    .map_err(StoreError::io("setting the mode of the file", &path))?;
+                return Ok((file, path));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(StoreError::io("creating the file", path)(error)),
+        }
+    }
+    Err(StoreError::io("creating a temporary file", folder)(
+        io::ErrorKind::AlreadyExists.into(),
+    ))
+}
+
+/// `prefix` and 16 random hex digits.
+pub(crate) fn random_name(prefix: &str) -> Result<String, StoreError> {
+    let number = getrandom::u64()
+        .map_err(|error| StoreError::io("drawing a random name", prefix)(io::Error::other(error)))?;
+    Ok(format!("{prefix}{number:016x}"))
+}
+
+/// Writes a file that appears complete and durable under its name, or not at all.
+pub(crate) fn write_file(temporaries: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let (mut file, temporary) = create_temporary(temporaries, "file-")?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // The error below says what went wrong; a leftover is removed by the next writer.
+        let _ = fs::remove_file(&temporary);
+        return Err(full_or_io("writing the file", path, bytes.len() as u64, error));
+    }
+    sync_folder(parent(path))
+}
+
+/// Makes the names in a folder survive a power cut.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(StoreError::io("syncing the folder", path))
+}
+
+/// Opens a regular file for reading, `None` where there is none. Follows no link, since blobs are not links.
+pub(crate) fn open_regular(path: &Path) -> Result<Option<(File, fs::Metadata)>, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => return Err(not_regular(path)),
+        Err(error) => return Err(StoreError::io("opening the file", path)(error.into())),
+    };
+    let metadata = file
+        .metadata()
+        .map_err(StoreError::io("reading the file's size", path))?;
+    if metadata.is_file() {
+        Ok(Some((file, metadata)))
+    } else {
+        Err(not_regular(path))
+    }
+}
+
+fn not_regular(path: &Path) -> StoreError {
+    StoreError::Format {
+        problem: "a store holds regular files only".to_owned(),
+        path: path.to_owned(),
+    }
+}
+
+/// The names in a folder, in order.
+pub(crate) fn names(path: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(StoreError::io("listing the folder", path))? {
+        let entry = entry.map_err(StoreError::io("listing the folder", path))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes a file; one that is gone already is no error.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("removing the file", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A full disk or quota gets its own error, since it is the one that an admin can do something about.
+pub(crate) fn full_or_io(action: &'static str, path: &Path, needed: u64, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full {
+            path: path.to_owned(),
+            needed,
+        },
+        _ => StoreError::io(action, path)(error),
+    }
+}
+
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}

@@ -1,0 +1,107 @@
+//! A private `containerd`, driven by `ctr`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::command::{clean, run, succeed};
+use crate::daemon::Daemon;
+
+/// A running containerd with its own root, state and sockets; nothing of the machine's is touched.
+#[derive(Debug)]
+pub struct Containerd {
+    daemon: Daemon,
+    folder: TempDir,
+}
+
+impl Containerd {
+    /// Starts one and waits until it answers.
+    pub fn start() -> Self {
+        // A short path: a Unix socket's name has 108 bytes.
+        let folder = tempfile::Builder::new().prefix("airlock-ctr-").tempdir().unwrap();
+        let path = folder.path();
+        fs::write(path.join("config.toml"), config(path)).unwrap();
+        let argv = ["containerd".into(), "-c".into(), path.join("config.toml").into()];
+        let daemon = Daemon::start(&argv, path, &path.join("log"), Some(path));
+        let mut containerd = Self { daemon, folder };
+        let mut version = containerd.ctr();
+        version.arg("version");
+        let ready = || run(&mut version).status.success();
+        assert!(
+            containerd.daemon.wait_until(Duration::from_secs(30), ready),
+            "containerd did not start: {}",
+            containerd.daemon.log()
+        );
+        containerd
+    }
+
+    /// A ctr command line to be completed.
+    pub fn ctr(&self) -> Command {
+        let mut command = clean("ctr", self.folder.path());
+        command.arg("--address").arg(self.folder.path().join("ctr.sock"));
+        command
+    }
+
+    /// Writes the `hosts.toml` of one registry name and returns the folder for `--hosts-dir`.
+    pub fn hosts(&self, registry: &str, hosts_toml: &str) -> PathBuf {
+        let folder = self.folder.path().join("certs.d");
+        fs::create_dir_all(folder.join(registry)).unwrap();
+        fs::write(folder.join(registry).join("hosts.toml"), hosts_toml).unwrap();
+        folder
+    }
+
+    /// Sends everything asked of `registry` to the plain-HTTP server at `mirror`: containerd 1.6 falls
+    /// back to the registry itself unless both `server` and `[host]` say so.
+    pub fn mirror(&self, registry: &str, mirror: &str) -> PathBuf {
+        self.hosts(
+            registry,
+            &format!(
+                "server = \"http://{mirror}\"\n\
+                 [host.\"http://{mirror}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+            ),
+        )
+    }
+
+    /// Pulls through the configuration in `hosts_dir`.
+    pub fn pull(&self, hosts_dir: &Path, reference: &str) {
+        let mut command = self.ctr();
+        command
+            .args(["images", "pull", "--snapshotter=native", "--hosts-dir"])
+            .arg(hosts_dir);
+        succeed(command.arg(reference));
+    }
+
+    /// The digest under which a pulled image is known.
+    pub fn digest(&self, reference: &str) -> String {
+        let mut command = self.ctr();
+        let list = succeed(command.args(["images", "ls", &format!("name=={reference}")])).stdout();
+        list.split_whitespace()
+            .find(|word| word.starts_with("sha256:"))
+            .unwrap_or_else(|| panic!("{reference} is not in containerd:\n{list}"))
+            .to_owned()
+    }
+
+    /// Runs a pulled image with its own entry point and returns what it printed.
+    pub fn run(&self, reference: &str) -> String {
+        let mut command = self.ctr();
+        command.args(["run", "--rm", "--snapshotter=native", reference, "oracle"]);
+        succeed(&mut command).stdout()
+    }
+}
+
+fn config(folder: &Path) -> String {
+    let folder = folder.display();
+    // The native snapshotter copies, and works on every file system; the others only log complaints.
+    format!(
+        "version = 2\n\
+         root = \"{folder}/root\"\nstate = \"{folder}/state\"\n\
+         disabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.snapshotter.v1.aufs\",\n\
+           \"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.devmapper\",\n\
+           \"io.containerd.snapshotter.v1.zfs\"]\n\
+         [grpc]\n  address = \"{folder}/ctr.sock\"\n\
+         [ttrpc]\n  address = \"{folder}/ttrpc.sock\"\n"
+    )
+}

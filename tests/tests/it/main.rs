@@ -1,0 +1,40 @@
+//! End-to-end and interoperability tests, in one binary so that they share one registry of images.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[cfg(feature = "unfinished")]
+mod clients;
+#[cfg(feature = "unfinished")]
+mod credentials;
+#[cfg(feature = "unfinished")]
+mod demo;
+#[cfg(feature = "unfinished")]
+mod interrupted;
+#[cfg(feature = "unfinished")]
+mod layout;
+#[cfg(feature = "unfinished")]
+mod lock_digests;
+mod offline;
+mod peers;
+#[cfg(feature = "unfinished")]
+mod refusals;
+#[cfg(feature = "unfinished")]
+mod reproducible;
+#[cfg(feature = "unfinished")]
+mod world;
+
+/// A file in this folder that is no module here would never run.
+#[test]
+fn every_file_is_a_module() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        let line = format!("mod {module};");
+        assert!(
+            include_str!("main.rs").lines().any(|text| text == line),
+            "{line} is missing in main.rs"
+        );
+    }
+}
