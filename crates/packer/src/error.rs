@@ -102,6 +102,10 @@ impl PackError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("make room, then run the same command again: what has arrived is kept".to_owned())
             }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => Some(
+                "the file system does not take files of this size (FAT32 ends at 4 GiB): write to another disk with -o, or format this one as exFAT or ext4"
+                    .to_owned(),
+            ),
             Self::NoSpace { .. } => Some("make room, or write the bundle to another disk with -o".to_owned()),
             Self::Locked { .. } => {
                 Some("wait for it to finish, or write to another folder with -o".to_owned())

@@ -15,6 +15,7 @@ mod receipts;
 mod serve;
 mod shell;
 mod verify;
+mod views;
 
 use crate::args::{Command, Global};
 use crate::failure::Result;
@@ -25,7 +26,9 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
     match command {
         Command::Lock(args) => lock::run(&args, global),
         Command::Outdated(args) => outdated::run(&args, global),
-        Command::Why(_) | Command::Tree(_) | Command::Diff(_) => Ok(()),
+        Command::Why(args) => views::run_why(&args, global),
+        Command::Tree(args) => views::run_tree(&args, global),
+        Command::Diff(args) => views::run_diff(&args, global),
         Command::Build(args) => build::build(&args, global),
         Command::Pack(args) => build::pack_lock(&args, global),
         Command::Keygen(args) => keygen::run(&args, global),
