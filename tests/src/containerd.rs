@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -15,6 +16,7 @@ use crate::daemon::Daemon;
 pub struct Containerd {
     daemon: Daemon,
     folder: TempDir,
+    runs: AtomicU32,
 }
 
 impl Containerd {
@@ -26,7 +28,11 @@ impl Containerd {
         fs::write(path.join("config.toml"), config(path)).unwrap();
         let argv = ["containerd".into(), "-c".into(), path.join("config.toml").into()];
         let daemon = Daemon::start(&argv, path, &path.join("log"), Some(path));
-        let mut containerd = Self { daemon, folder };
+        let mut containerd = Self {
+            daemon,
+            folder,
+            runs: AtomicU32::new(0),
+        };
         let mut version = containerd.ctr();
         version.arg("version");
         let ready = || run(&mut version).status.success();
@@ -87,7 +93,18 @@ impl Containerd {
     /// Runs a pulled image with its own entry point and returns what it printed.
     pub fn run(&self, reference: &str) -> String {
         let mut command = self.ctr();
-        command.args(["run", "--rm", "--snapshotter=native", reference, "oracle"]);
+        // runc keeps its containers in one place for the whole machine, so their names must differ.
+        let folder = self
+            .folder
+            .path()
+            .file_name()
+            .expect("a temporary folder has a name");
+        let name = format!(
+            "{}-{}",
+            folder.to_string_lossy(),
+            self.runs.fetch_add(1, Ordering::Relaxed)
+        );
+        command.args(["run", "--rm", "--snapshotter=native", reference, &name]);
         succeed(&mut command).stdout()
     }
 }

@@ -19,6 +19,9 @@
     reason = "a test harness fails by panic"
 )]
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::OnceLock;
+
 pub mod archive;
 pub mod command;
 pub mod http;
@@ -38,6 +41,24 @@ pub use containers::{Podman, Skopeo};
 pub use daemon::{Daemon, free_port};
 pub use images::{Image, Suite};
 pub use registry::{BASIC, CREDENTIALS, Pushed, Registry};
+
+/// Builds what tests share once, even if that fails: the first test shows why, the others say so.
+pub fn shared<T>(cell: &'static OnceLock<Option<T>>, what: &str, build: impl FnOnce() -> T) -> &'static T {
+    let mut failure = None;
+    let value = cell.get_or_init(|| match catch_unwind(AssertUnwindSafe(build)) {
+        Ok(value) => Some(value),
+        Err(panic) => {
+            failure = Some(panic);
+            None
+        }
+    });
+    if let Some(panic) = failure {
+        resume_unwind(panic);
+    }
+    value
+        .as_ref()
+        .unwrap_or_else(|| panic!("{what} could not be built: see the first test that failed"))
+}
 
 /// The digest of `bytes` as OCI writes it.
 pub fn digest(bytes: &[u8]) -> String {

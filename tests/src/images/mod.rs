@@ -57,6 +57,12 @@ impl Image {
         }
     }
 
+    /// Whether it exists for linux/amd64 alone.
+    pub fn is_amd64_only(&self) -> bool {
+        let is_index = self.root.media_type.contains("index") || self.root.media_type.contains("list");
+        !is_index && !["hand/artifact", "charts/hello"].contains(&self.repository.as_str())
+    }
+
     /// Whether podman can run it.
     pub fn runs_in_podman(&self) -> bool {
         self.runs && self.skopeo_copies()
@@ -102,8 +108,8 @@ impl Suite {
     /// The suite that all tests of a process share, built by the first; `None` (and a report) when a
     /// program for building it is missing.
     pub fn shared() -> Option<&'static Self> {
-        static SUITE: OnceLock<Suite> = OnceLock::new();
-        peer::require(&PEERS).then(|| SUITE.get_or_init(Self::build))
+        static SUITE: OnceLock<Option<Suite>> = OnceLock::new();
+        peer::require(&PEERS).then(|| crate::shared(&SUITE, "the suite of images", Self::build))
     }
 
     fn build() -> Self {

@@ -1,25 +1,16 @@
 //! End-to-end and interoperability tests, in one binary so that they share one registry of images.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[cfg(feature = "unfinished")]
 mod clients;
-#[cfg(feature = "unfinished")]
 mod credentials;
-#[cfg(feature = "unfinished")]
 mod demo;
-#[cfg(feature = "unfinished")]
 mod interrupted;
-#[cfg(feature = "unfinished")]
 mod layout;
-#[cfg(feature = "unfinished")]
 mod lock_digests;
 mod offline;
 mod peers;
-#[cfg(feature = "unfinished")]
 mod refusals;
-#[cfg(feature = "unfinished")]
 mod reproducible;
-#[cfg(feature = "unfinished")]
 mod world;
 
 /// A file in this folder that is no module here would never run.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use airlock_tests::{Airlock, Image, Suite};
+use airlock_tests::{Airlock, Image, Suite, shared};
 use serde_json::Value;
 
 /// The name under which the small world asks for the registry, by way of `--mirror`.
@@ -29,16 +29,18 @@ pub(crate) struct World {
 impl World {
     /// Everything in the suite, under the registry's own name.
     pub(crate) fn full() -> Option<&'static Self> {
-        static WORLD: OnceLock<World> = OnceLock::new();
+        static WORLD: OnceLock<Option<World>> = OnceLock::new();
         let suite = Suite::shared()?;
         // The chart is asked for as a chart.
         let choose = |image: &Image| image.repository != "charts/hello";
-        Some(WORLD.get_or_init(|| Self::build(suite, "full", &suite.registry.host(), choose)))
+        Some(shared(&WORLD, "the world", || {
+            Self::build(suite, "full", &suite.registry.host(), choose)
+        }))
     }
 
     /// A few small images that have every structure there is, under [`ALIAS`].
     pub(crate) fn small() -> Option<&'static Self> {
-        static WORLD: OnceLock<World> = OnceLock::new();
+        static WORLD: OnceLock<Option<World>> = OnceLock::new();
         const IMAGES: [&str; 5] = [
             "built/zstd",
             "built/multi-docker",
@@ -48,15 +50,19 @@ impl World {
         ];
         let suite = Suite::shared()?;
         let choose = |image: &Image| IMAGES.contains(&image.repository.as_str());
-        Some(WORLD.get_or_init(|| Self::build(suite, "small", ALIAS, choose)))
+        Some(shared(&WORLD, "the world", || {
+            Self::build(suite, "small", ALIAS, choose)
+        }))
     }
 
     /// Another bundle with other content, for what a site had before.
     pub(crate) fn earlier() -> Option<&'static Self> {
-        static WORLD: OnceLock<World> = OnceLock::new();
+        static WORLD: OnceLock<Option<World>> = OnceLock::new();
         let suite = Suite::shared()?;
         let choose = |image: &Image| image.repository == "built/umoci";
-        Some(WORLD.get_or_init(|| Self::build(suite, "earlier", ALIAS, choose)))
+        Some(shared(&WORLD, "the world", || {
+            Self::build(suite, "earlier", ALIAS, choose)
+        }))
     }
 
     fn build(suite: &'static Suite, name: &str, host: &str, choose: impl Fn(&Image) -> bool) -> Self {
@@ -64,8 +70,7 @@ impl World {
         fs::create_dir_all(&folder).unwrap();
         let airlock = Airlock::within(&folder);
         let images: Vec<&Image> = suite.images.iter().filter(|image| choose(image)).collect();
-        let wanted: Vec<String> = images.iter().map(|image| image.requested(host)).collect();
-        airlock.write("airlock.yaml", manifest(name, host, &wanted));
+        airlock.write("airlock.yaml", manifest(name, host, &images));
         airlock.write("site.conf", "listen = 127.0.0.1\n");
         let mut world = Self {
             suite,
@@ -171,7 +176,7 @@ impl World {
     }
 }
 
-fn manifest(name: &str, host: &str, images: &[String]) -> String {
+fn manifest(name: &str, host: &str, images: &[&Image]) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
         "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: {name}, version: 1.0.0}}\n\
@@ -181,8 +186,12 @@ fn manifest(name: &str, host: &str, images: &[String]) -> String {
          - name: images\n  images:\n"
     );
     for image in images {
-        // Quoted: a tag may look like a number to YAML.
-        writeln!(text, "  - {image:?}").unwrap();
+        let reference = image.requested(host);
+        if image.is_amd64_only() {
+            writeln!(text, "  - {{ref: {reference:?}, platforms: [linux/amd64]}}").unwrap();
+        } else {
+            writeln!(text, "  - {reference:?}").unwrap();
+        }
     }
     text
 }
