@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use airlock_content::SourceError;
+use airlock_bundle::BundleError;
+use airlock_content::{SourceError, StoreError};
+use airlock_trust::KeyError;
 
 /// The exit codes of the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +36,22 @@ pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { exit: Exit::Trouble, error: error.into(), hint: None }
+        Self {
+            exit: Exit::Trouble,
+            error: error.into(),
+            hint: None,
+        }
     }
 }
 
 impl Failure {
     /// The answer is no.
     pub(crate) fn no(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::No, error: error.into(), hint: None }
-    }
-
-    /// Some of it is missing.
-    pub(crate) fn partial(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::Partial, error: error.into(), hint: None }
+        Self {
+            exit: Exit::No,
+            error: error.into(),
+            hint: None,
+        }
     }
 
     /// The same with a hint.
@@ -86,5 +91,11 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SourceError>() {
         return error.hint.clone();
     }
-    None
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return error.hint();
+    }
+    error.downcast_ref::<BundleError>().and_then(BundleError::hint)
 }

@@ -29,7 +29,7 @@ pub enum ChartError {
     /// The archive would take more memory or time than a chart may.
     #[error("the chart archive has more than the {limit} {what} that are allowed")]
     Limit {
-        /// What there is too much of: "entries", "bytes in one file", "bytes".
+        /// What there is too much of: "entries", "bytes".
         what: &'static str,
         /// How much of it is allowed.
         limit: u64,

@@ -16,7 +16,7 @@ use crate::request::Request;
 use crate::{image, names};
 
 /// The largest chart archive that is read. Helm refuses charts far below that.
-const MAX_CHART: u64 = 64 << 20;
+const MAX_CHART: u64 = 32 << 20;
 /// The largest provenance file.
 const MAX_PROVENANCE: u64 = 1 << 20;
 
@@ -82,18 +82,28 @@ async fn from_repository<S: MetadataSource>(
     let url = chosen
         .url(repo)
         .ok_or_else(|| Cause::NoAddress(chosen.version.as_str().to_owned()))?;
+    let same = |actual: Digest| match chosen.digest {
+        Some(expected) if expected != actual => {
+            let announced_by = format!("index of {repo}");
+            Err(Cause::Digest {
+                expected,
+                announced_by,
+                actual,
+            })
+        }
+        _ => Ok(()),
+    };
+    // Some repositories only point into a registry.
+    if let Some(address) = url.as_str().strip_prefix("oci://") {
+        let bad = |_| Cause::NoAddress(chosen.version.as_str().to_owned());
+        let reference: Reference = address.parse().map_err(bad)?;
+        let artifact = from_registry(asker, request, &reference, Some(chosen.version.as_str())).await?;
+        archive_of(&artifact).map_or(Ok(()), same)?;
+        return Ok(artifact);
+    }
     let archive = asker.document(&url, MAX_CHART).await?;
     let chart = layer(media_type::HELM_CHART, &archive);
-    if let Some(expected) = chosen.digest
-        && expected != chart.digest
-    {
-        let announced_by = format!("index of {repo}");
-        return Err(Cause::Digest {
-            expected,
-            announced_by,
-            actual: chart.digest,
-        });
-    }
+    same(chart.digest)?;
     let metadata = airlock_helm::inspect(&archive)?;
     if metadata.name != name
         || metadata.version.trim_start_matches('v') != chosen.version.as_str().trim_start_matches('v')

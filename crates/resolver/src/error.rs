@@ -153,7 +153,7 @@ fn list(platforms: &[Platform]) -> String {
 
 /// One thing that the manifest asks for and that could not be pinned.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot lock {kind} {name}{}", needed(.needed_by))]
+#[error("cannot lock {kind}{name}{}", needed(.needed_by))]
 pub struct Failure {
     /// What sort of thing it is.
     pub kind: What,
@@ -188,8 +188,8 @@ pub enum What {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Artifact(kind) => f.write_str(kind.as_str()),
-            Self::Part => f.write_str("part"),
+            Self::Artifact(kind) => write!(f, "{kind} "),
+            Self::Part => Ok(()),
         }
     }
 }

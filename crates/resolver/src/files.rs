@@ -9,6 +9,7 @@ use airlock_spec::manifest::{Checksum, FileRequest, FileSource};
 use airlock_types::{Descriptor, Digest, Manifest, annotation, json, media_type};
 use futures::future::join_all;
 use serde_json::json;
+use url::Url;
 
 use crate::ask::Asker;
 use crate::error::Cause;
@@ -23,8 +24,8 @@ const MODE: &str = "dev.airlock.mode";
 /// The configuration of artifacts that need none.
 const EMPTY: &str = "{}";
 
-/// Resolves the `files` of a component. `previous` is the artifact that the same request gave before:
-/// what it says of addresses still counts.
+/// Resolves the `files` of a component. What `previous`, its artifact in the lock before, says of an
+/// address still counts, even when other files of the component have changed.
 pub(crate) async fn resolve<S: MetadataSource>(
     asker: &Asker<'_, S>,
     request: &Request,
@@ -33,7 +34,7 @@ pub(crate) async fn resolve<S: MetadataSource>(
     files: &[FileRequest],
     previous: Option<&Artifact>,
 ) -> Result<Artifact, Cause> {
-    let known = previous.map(layers).unwrap_or_default();
+    let known = previous.map(addresses).unwrap_or_default();
     let facts = join_all(files.iter().map(|file| facts(asker, file, &known))).await;
     let mut layers = Vec::new();
     let mut pins = Vec::new();
@@ -101,8 +102,8 @@ pub(crate) async fn resolve<S: MetadataSource>(
     })
 }
 
-/// The files of an artifact made here, by path.
-fn layers(artifact: &Artifact) -> BTreeMap<String, FileFacts> {
+/// What an artifact made here has from where: facts by path and address.
+fn addresses(artifact: &Artifact) -> BTreeMap<(String, Url), FileFacts> {
     let manifest = artifact
         .inline
         .get(&artifact.root.digest)
@@ -110,30 +111,36 @@ fn layers(artifact: &Artifact) -> BTreeMap<String, FileFacts> {
     let Some(Manifest::Image(manifest)) = manifest else {
         return BTreeMap::new();
     };
-    manifest
-        .layers
-        .into_iter()
-        .filter_map(|mut layer| {
-            let path = layer.annotations.remove(annotation::TITLE)?;
-            Some((
-                path,
+    let mut out = BTreeMap::new();
+    for mut layer in manifest.layers {
+        let pin = artifact.blobs.iter().find(|pin| pin.digest == layer.digest);
+        if let (Some(path), Some(Source::Http { url })) = (
+            layer.annotations.remove(annotation::TITLE),
+            pin.and_then(|pin| pin.source.clone()),
+        ) {
+            out.insert(
+                (path, url),
                 FileFacts {
                     digest: layer.digest,
                     size: layer.size,
                 },
-            ))
-        })
-        .collect()
+            );
+        }
+    }
+    out
 }
 
 async fn facts<S: MetadataSource>(
     asker: &Asker<'_, S>,
     file: &FileRequest,
-    known: &BTreeMap<String, FileFacts>,
+    known: &BTreeMap<(String, Url), FileFacts>,
 ) -> Result<FileFacts, Cause> {
     let origin = match &file.source {
         FileSource::Url { url } => {
-            if let Some(facts) = known.get(&file.path) {
+            let written = written_digest(&file.checksum);
+            if let Some(facts) = known.get(&(file.path.clone(), url.clone()))
+                && written.is_none_or(|digest| digest == facts.digest)
+            {
                 return Ok(*facts);
             }
             if file.checksum == Checksum::Unknown {
@@ -163,7 +170,7 @@ async fn facts<S: MetadataSource>(
 async fn published<S: MetadataSource>(
     asker: &Asker<'_, S>,
     file: &FileRequest,
-    url: &url::Url,
+    url: &Url,
 ) -> Result<Digest, Cause> {
     let name = match &file.source {
         FileSource::Url { url } => url

@@ -121,21 +121,15 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             ));
         }
         if let Some(k3s) = &component.k3s {
-            failures.push(unsupported("k3s", &component.name, "k3s", &k3s.place));
+            failures.push(unsupported("k3s", &component.name, &k3s.place));
         }
         for (at, packages) in component.packages.iter().enumerate() {
-            failures.push(unsupported(
-                "packages",
-                &packages.distro,
-                &path("packages", at),
-                &packages.place,
-            ));
+            failures.push(unsupported("packages", &path("packages", at), &packages.place));
         }
     }
     for (at, rule) in manifest.policy.iter().enumerate() {
         failures.push(unsupported(
             "policy.require",
-            &rule.pattern,
             &format!("policy → require[{at}]"),
             &rule.place,
         ));
@@ -147,10 +141,10 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
     (requests, failures)
 }
 
-fn unsupported(what: &'static str, name: &str, why: &str, place: &Place) -> Failure {
+fn unsupported(what: &'static str, why: &str, place: &Place) -> Failure {
     Failure {
         kind: What::Part,
-        name: name.to_owned(),
+        name: what.to_owned(),
         needed_by: vec![why.to_owned()],
         place: Some(place.clone()),
         cause: Cause::Unsupported {

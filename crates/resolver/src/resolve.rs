@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use airlock_content::{Event, MetadataSource, Origin, Reporter, digest_of};
-use airlock_spec::lock::{Artifact, Lock, REVISION, VERSION};
+use airlock_spec::lock::{Artifact, Kind, Lock, REVISION, VERSION};
 use airlock_spec::manifest::Effective;
 use airlock_types::{Digest, Reference};
 use futures::{StreamExt, stream};
@@ -115,7 +115,11 @@ pub async fn resolve<S: MetadataSource>(
     );
     let asker = &asker;
     let mut answers: Vec<_> = stream::iter(requests.iter().enumerate().map(|(at, request)| {
-        let previous = before.get(&request.fingerprint).copied();
+        let previous = match request.kind {
+            // Files are kept one by one, so their artifact counts although its request has changed.
+            Kind::Files => files_of(previous, &request.name),
+            Kind::Image | Kind::Chart => before.get(&request.fingerprint).copied(),
+        };
         let previous = previous.filter(|previous| !update.covers(request, Some(previous)));
         async move {
             reporter.event(Event::Start {
@@ -167,12 +171,21 @@ pub async fn resolve<S: MetadataSource>(
     })
 }
 
+/// The files of a component in a lock.
+fn files_of<'a>(lock: Option<&'a Lock>, component: &str) -> Option<&'a Artifact> {
+    lock?
+        .artifacts
+        .iter()
+        .find(|artifact| artifact.kind == Kind::Files && artifact.name == component)
+}
+
 async fn one<S: MetadataSource>(
     asker: &Asker<'_, S>,
     request: &Request,
     previous: Option<&Artifact>,
 ) -> Result<Artifact, Cause> {
     if let Some(previous) = previous
+        && previous.request == request.fingerprint
         && !request.is_local()
     {
         return Ok(Artifact {

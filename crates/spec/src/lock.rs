@@ -12,6 +12,12 @@ use url::Url;
 
 use crate::{BundleName, Channel, Version};
 
+mod views;
+
+pub use views::{
+    ArtifactTree, Change, ComponentTree, Difference, Entry, Found, ReferrerTree, Tree, Why, diff, tree, why,
+};
+
 /// The format that this version writes. A reader refuses a higher `version` and accepts a higher `revision`.
 pub const VERSION: u32 = 1;
 /// Counts additions that older readers may ignore.
