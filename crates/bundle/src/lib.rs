@@ -13,6 +13,18 @@
 //! There is no general tar reader here. The reader knows the header that must come next, bit for bit, since it has what
 //! the writer had: path and size. A link, an extension, a duplicate or a trailing byte is not something to be
 //! recognised and refused, but simply not the expected bytes.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let key = airlock_trust::SecretKey::generate()?;
+//! let policy = airlock_trust::Policy::new([key.public().clone()])?;
+//! let bundle = airlock_bundle::Unverified::open("edge-1.0.airlock.tar".as_ref())?.verify(&policy)?;
+//! println!("{} files, signed by {:?}", bundle.index().entries().len(), bundle.verdict().findings());
+//! let streamed = bundle.check()?; // or stream(&mut sink), or extract_to(folder)
+//! println!("{} artifacts", streamed.lock.artifacts.len());
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;

@@ -233,8 +233,8 @@ where
         }
     };
     let partial = {
-        let layout = layout.clone();
-        blocking(move || Partial::open(&target, &layout)).await??
+        let (layout, cancel) = (layout.clone(), packer.cancel.clone());
+        blocking(move || Partial::open(&target, &layout, &cancel)).await??
     };
     packer.fill(&layout, Some(&partial), &mut report).await?;
     report.path = Some(blocking(move || partial.complete()).await??);

@@ -32,14 +32,16 @@ pub(crate) struct Partial {
 
 impl Partial {
     /// Opens or creates it, and writes everything that is known already.
-    pub(crate) fn open(target: &Path, layout: &Layout) -> Result<Self, PackError> {
+    ///
+    /// When nobody waits for it any more, it leaves nothing: a later pack may have finished meanwhile.
+    pub(crate) fn open(target: &Path, layout: &Layout, cancel: &Cancel) -> Result<Self, PackError> {
         let mut name = target.as_os_str().to_owned();
         name.push(".partial");
         let path = PathBuf::from(name);
         if let Some(folder) = folder_of(&path) {
             fs::create_dir_all(folder).map_err(PackError::io("creating the folder", folder))?;
         }
-        let file = lock(&path)?;
+        let file = lock(&path, cancel)?;
         let failed = |action| PackError::io(action, &path);
         let resumed = layout
             .is_frame_of(&file)
@@ -48,7 +50,8 @@ impl Partial {
             file.set_len(0)
                 .map_err(failed("emptying the unfinished bundle"))?;
         }
-        if let Err(error) = check_space(&file, &path, layout.len()) {
+        let good = check_space(&file, &path, layout.len()).and_then(|()| wanted(cancel, &path));
+        if let Err(error) = good {
             if !resumed {
                 // Nothing is lost with it.
                 let _ = fs::remove_file(&path);
@@ -86,9 +89,20 @@ fn folder_of(path: &Path) -> Option<&Path> {
     path.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
-fn lock(path: &Path) -> Result<File, PackError> {
+/// Fails when the pack was given up.
+fn wanted(cancel: &Cancel, path: &Path) -> Result<(), PackError> {
+    if cancel.is_set() {
+        return Err(PackError::io("writing the bundle", path)(
+            io::ErrorKind::Interrupted.into(),
+        ));
+    }
+    Ok(())
+}
+
+fn lock(path: &Path, cancel: &Cancel) -> Result<File, PackError> {
     let failed = |action| PackError::io(action, path);
     for attempt in 0.. {
+        wanted(cancel, path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -174,4 +188,32 @@ pub(crate) fn holds(
         passed(entry.size);
     }
     Ok(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_asked_for_before_it_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.partial");
+        let file = File::create(&path).unwrap();
+        check_space(&file, &path, 1000).unwrap();
+        let error = check_space(&file, &path, u64::MAX / 2).unwrap_err();
+        assert!(matches!(error, PackError::NoSpace { .. }), "{error}");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn a_pack_that_was_given_up_leaves_no_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.partial");
+        let cancel = Cancel::default();
+        drop(lock(&path, &cancel).unwrap());
+        fs::remove_file(&path).unwrap();
+        drop(cancel.on_drop());
+        lock(&path, &cancel).unwrap_err();
+        assert!(!path.exists());
+    }
 }

@@ -6,3 +6,4 @@ mod hostile;
 mod index;
 mod oracle;
 mod round_trip;
+mod skip;
