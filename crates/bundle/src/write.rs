@@ -32,19 +32,20 @@ impl Layout {
         file.write_all_at(&end, self.len() - end.len() as u64)
     }
 
-    /// The bytes before the first content that is still to come: what makes two layouts the same archive.
-    pub fn front(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for entry in self.entries() {
-            out.extend_from_slice(&entry.header());
-            let Part::Bytes(bytes) = &entry.part else {
-                return out;
-            };
-            out.extend_from_slice(bytes);
-            out.resize(out.len() + entry.padding_len(), 0);
+    /// Whether `file` has the length of this archive and begins with its index, so that everything in it has the same
+    /// place. Its contents may be there or not.
+    pub fn is_frame_of(&self, file: &File) -> io::Result<bool> {
+        let Some((entry, Part::Bytes(index))) = self.entries().first().map(|entry| (entry, &entry.part))
+        else {
+            return Ok(false);
+        };
+        if file.metadata()?.len() != self.len() {
+            return Ok(false);
         }
-        out.extend_from_slice(&END);
-        out
+        let mut found = vec![0; BLOCK_LEN + index.len()];
+        file.read_exact_at(&mut found, 0)?;
+        let (header, content) = found.split_at(BLOCK_LEN);
+        Ok(header == entry.header() && content == index)
     }
 }
 

@@ -21,13 +21,21 @@ pub(crate) fn open(path: &Path) -> Result<Unverified> {
 
 /// A bundle that is refused is the answer "no"; a bundle that cannot be read is trouble.
 pub(crate) fn refused(path: &Path, error: BundleError) -> Failure {
-    let exit = if matches!(error, BundleError::Io { .. } | BundleError::Sink { .. }) { Exit::Trouble } else { Exit::No };
+    let exit = if matches!(error, BundleError::Io { .. } | BundleError::Sink { .. }) {
+        Exit::Trouble
+    } else {
+        Exit::No
+    };
     let hint = error.hint();
     let message = match exit {
         Exit::No => format!("the bundle is refused: {}", path.display()),
         _ => format!("the bundle could not be read: {}", path.display()),
     };
-    Failure { exit, error: anyhow::Error::new(error).context(message), hint }
+    Failure {
+        exit,
+        error: anyhow::Error::new(error).context(message),
+        hint,
+    }
 }
 
 /// What a command found out about a bundle.
@@ -113,7 +121,8 @@ pub(crate) fn ignored(verdict: &Verdict) -> Vec<String> {
 /// Fails unless `path` exists, so that a wrong name is not taken for a bad bundle.
 pub(crate) fn must_exist(path: &Path) -> Result {
     if path != Path::new("-") {
-        std::fs::metadata(path).with_context(|| format!("the bundle could not be read: {}", path.display()))?;
+        std::fs::metadata(path)
+            .with_context(|| format!("the bundle could not be read: {}", path.display()))?;
     }
     Ok(())
 }

@@ -34,19 +34,22 @@ pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { exit: Exit::Trouble, error: error.into(), hint: None }
+        Self {
+            exit: Exit::Trouble,
+            error: error.into(),
+            hint: None,
+        }
     }
 }
 
 impl Failure {
     /// The answer is no.
     pub(crate) fn no(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::No, error: error.into(), hint: None }
-    }
-
-    /// Some of it is missing.
-    pub(crate) fn partial(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::Partial, error: error.into(), hint: None }
+        Self {
+            exit: Exit::No,
+            error: error.into(),
+            hint: None,
+        }
     }
 
     /// The same with a hint.

@@ -28,15 +28,23 @@ pub(crate) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String> {
 /// Creates a file that must not exist, with exactly these permissions whatever the umask.
 pub(crate) fn create_new(what: &str, path: &Path, mode: u32, bytes: &[u8]) -> Result {
     let about = || format!("{what} could not be written: {}", path.display());
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path);
     let mut file = match file {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Failure::from(anyhow::anyhow!("{what} exists already: {}", path.display()))
-                .hint("choose another name, or move the old file away"));
+            return Err(
+                Failure::from(anyhow::anyhow!("{what} exists already: {}", path.display()))
+                    .hint("choose another name, or move the old file away"),
+            );
         }
         other => other.with_context(about)?,
     };
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(about)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(about)?;
     Ok(())
 }
 
@@ -47,13 +55,19 @@ pub(crate) fn replace(what: &str, path: &Path, bytes: &[u8]) -> Result {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut temporary = tempfile::Builder::new().prefix(".airlock-").tempfile_in(folder).with_context(about)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".airlock-")
+        .tempfile_in(folder)
+        .with_context(about)?;
     temporary.write_all(bytes).with_context(about)?;
     temporary.as_file().sync_all().with_context(about)?;
     temporary
         .as_file()
         .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .with_context(about)?;
-    temporary.persist(path).map_err(|error| error.error).with_context(about)?;
+    temporary
+        .persist(path)
+        .map_err(|error| error.error)
+        .with_context(about)?;
     Ok(())
 }

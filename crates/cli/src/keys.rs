@@ -18,9 +18,10 @@ const PASSWORD_VARIABLE: &str = "AIRLOCK_KEY_PASSWORD";
 
 /// Reads the private key that signs.
 pub(crate) fn secret(path: &Path, password: &PasswordArgs) -> Result<(SecretKey, Protection)> {
-    let text = Zeroizing::new(files::read("the private key", path, LIMIT).map_err(|failure| {
-        failure.hint("make a key pair with `airlock keygen`")
-    })?);
+    let text = Zeroizing::new(
+        files::read("the private key", path, LIMIT)
+            .map_err(|failure| failure.hint("make a key pair with `airlock keygen`"))?,
+    );
     let about = || format!("the private key could not be opened: {}", path.display());
     let password = if needs_password(&text).with_context(about)? {
         Some(existing(password, &format!("Password of {}: ", path.display()))?)
@@ -71,15 +72,21 @@ pub(crate) fn new_password(args: &PasswordArgs) -> Result<Zeroizing<String>> {
 fn given(args: &PasswordArgs) -> Result<Option<Zeroizing<String>>> {
     if let Some(path) = &args.password_file {
         let text = Zeroizing::new(files::read_text("the password file", path, LIMIT)?);
-        return Ok(Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())));
+        return Ok(Some(Zeroizing::new(
+            text.lines().next().unwrap_or_default().to_owned(),
+        )));
     }
     Ok(std::env::var(PASSWORD_VARIABLE).ok().map(Zeroizing::new))
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::from(anyhow::anyhow!("the key needs a password, and there is no terminal to ask on"))
-            .hint(format!("give --password-file FILE or set {PASSWORD_VARIABLE}")));
+        return Err(Failure::from(anyhow::anyhow!(
+            "the key needs a password, and there is no terminal to ask on"
+        ))
+        .hint(format!("give --password-file FILE or set {PASSWORD_VARIABLE}")));
     }
-    Ok(Zeroizing::new(rpassword::prompt_password(prompt).context("the password could not be read")?))
+    Ok(Zeroizing::new(
+        rpassword::prompt_password(prompt).context("the password could not be read")?,
+    ))
 }

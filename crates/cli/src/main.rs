@@ -1,2 +1,46 @@
-//! The `airlock` command.
-fn main() {}
+//! The `airlock` command: arguments become settings, settings become one function per command.
+
+mod args;
+mod bundles;
+mod clock;
+mod commands;
+mod failure;
+mod files;
+mod importer;
+mod interrupt;
+mod keys;
+mod manifests;
+mod print;
+mod progress;
+mod sources;
+mod tls;
+mod upstreams;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, ColorMode};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version as "errors" with exit code 0.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match commands::run(cli.command, &cli.global) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::failure(
+                &failure,
+                cli.global.color != ColorMode::Never,
+                cli.global.color == ColorMode::Always,
+            );
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}

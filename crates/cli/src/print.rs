@@ -12,11 +12,14 @@ use crate::failure::{Exit, Failure, Result};
 /// A closed pipe ends the command with a failure: `airlock verify | head` must not read as success.
 pub(crate) fn out(text: &str) -> Result {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure {
-        exit: Exit::Trouble,
-        error: anyhow::Error::new(error).context("standard output could not be written"),
-        hint: None,
-    })
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure {
+            exit: Exit::Trouble,
+            error: anyhow::Error::new(error).context("standard output could not be written"),
+            hint: None,
+        })
 }
 
 /// Prints `value` as JSON, or the text that `text` makes, as the flags ask.
@@ -49,9 +52,11 @@ pub(crate) fn failure(failure: &Failure, colours: bool, always: bool) {
     let terminal = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut text = failure.render();
     if always || (colours && terminal) {
-        text = text
-            .replacen("error:", "\x1b[1;31merror:\x1b[0m", 1)
-            .replacen("\nhint:", "\n\x1b[1;36mhint:\x1b[0m", 1);
+        text = text.replacen("error:", "\x1b[1;31merror:\x1b[0m", 1).replacen(
+            "\nhint:",
+            "\n\x1b[1;36mhint:\x1b[0m",
+            1,
+        );
     }
     let _ = stderr.write_all(text.as_bytes());
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use airlock_content::{
-    BlobSource, ByteStream, FetchedManifest, FileFacts, ManifestSelector, MetadataSource, Origin, ReferrerFound,
-    SourceError,
+    BlobSource, ByteStream, FetchedManifest, FileFacts, ManifestSelector, MetadataSource, Origin,
+    ReferrerFound, SourceError,
 };
 use airlock_local::Local;
 use airlock_types::{Descriptor, Digest, Repository, Tag};
@@ -25,7 +25,11 @@ fn is_remote(origin: &Origin) -> bool {
 }
 
 impl MetadataSource for Sources {
-    async fn manifest(&self, origin: &Origin, selector: &ManifestSelector) -> Result<FetchedManifest, SourceError> {
+    async fn manifest(
+        &self,
+        origin: &Origin,
+        selector: &ManifestSelector,
+    ) -> Result<FetchedManifest, SourceError> {
         if is_remote(origin) {
             self.upstream.manifest(origin, selector).await
         } else {

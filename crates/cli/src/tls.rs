@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -41,7 +42,11 @@ pub(crate) fn given(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>
     let secret = PrivateKeyDer::from_pem_slice(&secret)
         .with_context(|| format!("the certificate's key is not PEM: {}", key.display()))?;
     server_config(chain, secret).map_err(|failure| {
-        failure.hint(format!("check that {} belongs to {}", key.display(), cert.display()))
+        failure.hint(format!(
+            "check that {} belongs to {}",
+            key.display(),
+            cert.display()
+        ))
     })
 }
 
@@ -52,14 +57,22 @@ pub(crate) fn made(dir: &Path, listen: SocketAddr, extra: &[String]) -> Result<M
     let names = names(listen, extra);
     let mut params = CertificateParams::new(names.clone())
         .context("a name for the certificate is neither a host name nor an address")?;
-    params.distinguished_name.push(DnType::CommonName, "airlock mirror");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "airlock mirror");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate().context("the certificate's key could not be made")?;
-    let leaf = params.signed_by(&key, &issuer).context("the certificate could not be issued")?;
+    let leaf = params
+        .signed_by(&key, &issuer)
+        .context("the certificate could not be issued")?;
     let secret = PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|reason| anyhow::anyhow!("the certificate's key could not be used: {reason}"))?;
-    Ok(Made { config: server_config(vec![leaf.der().clone()], secret)?, ca, names })
+    Ok(Made {
+        config: server_config(vec![leaf.der().clone()], secret)?,
+        ca,
+        names,
+    })
 }
 
 fn server_config(
@@ -70,14 +83,18 @@ fn server_config(
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| Failure::from(anyhow::Error::new(error).context("the certificate cannot be used")))?;
+        .map_err(|error| {
+            Failure::from(anyhow::Error::new(error).context("the certificate cannot be used"))
+        })?;
     Ok(Arc::new(config))
 }
 
 /// The authority's name and rights: fixed, so that its certificate need not be read back.
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "airlock site CA");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "airlock site CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
@@ -89,7 +106,9 @@ fn authority(dir: &Path) -> Result<(PathBuf, KeyPair)> {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("the folder for certificates could not be made: {}", dir.display()))?;
         let key = KeyPair::generate().context("the authority's key could not be made")?;
-        let certificate = authority_params().self_signed(&key).context("the authority could not be made")?;
+        let certificate = authority_params()
+            .self_signed(&key)
+            .context("the authority could not be made")?;
         files::replace("the authority's certificate", &ca, certificate.pem().as_bytes())?;
         // The key last: while it is missing, the authority is made again as a whole.
         let pem = zeroize::Zeroizing::new(key.serialize_pem());

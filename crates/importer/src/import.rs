@@ -21,7 +21,7 @@ const FILE_OVERHEAD: u64 = 4096;
 pub enum Outcome {
     /// A new generation is current.
     Imported,
-    /// The bundle was imported before and is all there; nothing was written.
+    /// The bundle was imported before and is all there; it was checked, and nothing was written.
     Unchanged,
     /// The bundle was imported before and is current; blobs or the receipt were missing and are there again.
     Completed,
@@ -44,7 +44,7 @@ pub struct Imported {
 
 /// Brings a verified bundle into a store.
 ///
-/// Reads the bundle to its end, except when [`Outcome::Unchanged`] comes out.
+/// Reads and checks the bundle to its end, also where the store holds all of it already.
 pub fn import<S: PublishStore>(
     bundle: Bundle,
     store: &S,
@@ -60,6 +60,13 @@ pub fn import<S: PublishStore>(
         options.allow_downgrade.as_ref(),
     )?;
     if let Some(done) = unchanged(store, &index, &history, options)? {
+        // There is nothing to take from it, and still a damaged copy must not pass for a good one.
+        reporter.event(Event::Phase {
+            name: "verify",
+            artifacts: 0,
+            bytes: 0,
+        });
+        bundle.check()?;
         return Ok(done);
     }
     let lacking = lacking_bytes(store, &index)?;

@@ -186,6 +186,19 @@ fn an_older_release_does_not_come_back_by_itself() {
 }
 
 #[test]
+fn a_damaged_copy_is_refused_also_by_a_store_that_holds_all_of_it() {
+    let (_folder, store) = new();
+    let good = release("1", 1).bundle(&KEY);
+    run(good.clone(), &store, &options()).unwrap();
+    let before = picture(store.root());
+    let at = good.windows(4).rposition(|bytes| bytes == b"base").unwrap();
+    let mut bad = good;
+    bad[at] ^= 1;
+    assert!(run(bad, &store, &options()).is_err());
+    assert_eq!(picture(store.root()), before);
+}
+
+#[test]
 fn the_next_release_brings_only_what_is_new() {
     let (_folder, store) = new();
     let one = run(release("1", 1).bundle(&KEY), &store, &options()).unwrap();

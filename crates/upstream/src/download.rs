@@ -116,7 +116,7 @@ impl Download {
                     let message = format!("{host} sent another part than the one asked for");
                     return Err(self.failure(SourceErrorKind::Corrupt, message).into());
                 }
-                total.or_else(|| announced.map(|length| start + length))
+                total.or_else(|| announced.map(|length| start.saturating_add(length)))
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 let message = format!(

@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn docker_hub_answers_under_another_name() {
+        let host = |text: &str| api_host(&text.parse().unwrap()).to_owned();
+        assert_eq!(host("docker.io"), "registry-1.docker.io");
+        assert_eq!(host("index.docker.io"), "registry-1.docker.io");
+        assert_eq!(host("ghcr.io"), "ghcr.io");
+    }
+
+    #[test]
     fn rules_are_parsed() {
         assert!(Mirror::new("docker.io/", "mirror.corp", true).is_ok());
         assert!(Mirror::new("docker.io", "https://mirror.corp", true).is_err());

@@ -92,6 +92,11 @@ pub(crate) fn no_answer(error: reqwest::Error, what: &str, host: &str) -> Troubl
             Again::Unlikely,
         ),
         None if error.is_timeout() => (format!("{host} does not answer in time"), check, Again::Unlikely),
+        None if error.is_dns() => (
+            format!("the name {host} is not known"),
+            format!("check the spelling of {host}, the name service and the proxy"),
+            Again::Unlikely,
+        ),
         None if error.is_connect() => (format!("{host} cannot be reached"), check, Again::Unlikely),
         None if error.is_builder() => (format!("no request to {host} can be made"), check, Again::No),
         None => (

@@ -56,6 +56,10 @@ impl Gate {
                 let pause = state.pause.filter(|until| *until > Instant::now());
                 if pause.is_none() && state.active < state.limit {
                     state.active += 1;
+                    if state.active < state.limit {
+                        // One notification may stand for several places: hand it on.
+                        self.changed.notify_one();
+                    }
                     return Permit(Arc::clone(self));
                 }
                 pause

@@ -459,7 +459,11 @@ impl Failures {
             | SourceErrorKind::Denied
             | SourceErrorKind::Unreachable
             | SourceErrorKind::RateLimited => {
-                tracing::debug!(%error, "no luck here");
+                if error.kind == SourceErrorKind::NotFound {
+                    tracing::debug!(%error, "not found at this place");
+                } else {
+                    tracing::warn!(%error, "this place cannot help");
+                }
                 self.errors.push((place.at == place.origin, error));
                 Ok(())
             }

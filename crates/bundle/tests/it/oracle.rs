@@ -108,3 +108,19 @@ fn files_over_8_gib_are_listed_by_tar_and_opened_here() {
         );
     }
 }
+
+#[test]
+fn a_second_implementation_of_the_documented_format_agrees() {
+    let (fixture, folder) = (Fixture::new(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("b.tar"), &fixture.archive).unwrap();
+    Unverified::open(&folder.path().join("b.tar"))
+        .unwrap()
+        .verify(&fixture.policy())
+        .unwrap()
+        .extract_to(&folder.path().join("unpacked"))
+        .unwrap();
+    let script = include_str!("second_implementation.py");
+    if let Some(answer) = run(folder.path(), "python3", &["-c", script, "b.tar", "unpacked"]) {
+        assert_eq!(answer, "equal\n");
+    }
+}

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use offline::{
-    ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, LsArgs, ReceiptsArgs, RollbackArgs,
-    ScrubArgs, ServeArgs, StoreArg, TrustedKeys, VerifyArgs,
+    ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, LsArgs, ReceiptsArgs,
+    RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
-    BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs, UpstreamArgs,
-    WhyArgs,
+    BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
+    UpstreamArgs, WhyArgs,
 };
 
 /// Carries software across an air gap: one manifest, one lock, one signed bundle, one binary.
@@ -45,7 +45,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_progress: bool,
     /// Print errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
     pub(crate) quiet: bool,
     /// Print more; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]

@@ -10,7 +10,12 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustedKeys {
     /// Trust this public key; may be repeated
-    #[arg(long = "key", value_name = "FILE", required = true, env = "AIRLOCK_PUBLIC_KEY")]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        required = true,
+        env = "AIRLOCK_PUBLIC_KEY"
+    )]
     pub(crate) keys: Vec<PathBuf>,
     /// How many different trusted keys must have signed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
@@ -76,7 +81,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, default_value = "127.0.0.1:5000", env = "AIRLOCK_LISTEN")]
     pub(crate) listen: SocketAddr,
     /// Trust this public key to have signed the bundle; may be repeated
-    #[arg(long = "key", value_name = "FILE", env = "AIRLOCK_PUBLIC_KEY", help_heading = "Bundle file")]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        env = "AIRLOCK_PUBLIC_KEY",
+        help_heading = "Bundle file"
+    )]
     pub(crate) keys: Vec<PathBuf>,
     /// How many different trusted keys must have signed the bundle
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]

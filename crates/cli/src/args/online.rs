@@ -10,7 +10,11 @@ use super::PasswordArgs;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ManifestArgs {
     /// The manifest
-    #[arg(default_value = "airlock.yaml", value_name = "MANIFEST", env = "AIRLOCK_MANIFEST")]
+    #[arg(
+        default_value = "airlock.yaml",
+        value_name = "MANIFEST",
+        env = "AIRLOCK_MANIFEST"
+    )]
     pub(crate) manifest: PathBuf,
     /// The lock file; beside the manifest with the ending .lock unless given
     #[arg(long, value_name = "FILE")]

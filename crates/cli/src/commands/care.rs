@@ -1,5 +1,6 @@
 //! `airlock gc` and `airlock scrub`: the care of a store.
 
+use airlock_content::PublishStore;
 use airlock_store::{ScrubOptions, Store};
 use airlock_types::ByteSize;
 use serde_json::json;
@@ -10,6 +11,13 @@ use crate::{print, progress};
 
 pub(crate) fn gc(args: &GcArgs, global: &Global) -> Result {
     let store = Store::open(&args.store.store)?;
+    if store.history()?.is_empty() {
+        return Err(Failure::from(anyhow::anyhow!(
+            "the store has no generation, so all of it would be removed: {}",
+            args.store.store.display()
+        ))
+        .hint("a builder's cache is emptied by removing its folder"));
+    }
     let report = store.gc(usize::try_from(args.keep)?, args.dry_run)?;
     let value = json!({
         "dry_run": args.dry_run,
@@ -44,24 +52,43 @@ pub(crate) fn gc(args: &GcArgs, global: &Global) -> Result {
 
 pub(crate) fn scrub(args: &ScrubArgs, global: &Global) -> Result {
     let store = Store::open(&args.store.store)?;
-    let options = ScrubOptions { quarantine: args.quarantine, ..ScrubOptions::default() };
+    let options = ScrubOptions {
+        quarantine: args.quarantine,
+        ..ScrubOptions::default()
+    };
     let report = store.scrub(options, &*progress::reporter(global))?;
     let lines = |items: &[String]| items.join("\n");
     let corrupt: Vec<String> = report
         .corrupt
         .iter()
         .map(|corrupt| {
-            let moved = if corrupt.quarantined.is_some() { ", moved to quarantine" } else { "" };
+            let moved = if corrupt.quarantined.is_some() {
+                ", moved to quarantine"
+            } else {
+                ""
+            };
             let needed = if corrupt.needed { "needed" } else { "not needed" };
-            format!("corrupt    {} ({needed}): {}{moved}", corrupt.digest, corrupt.found)
+            format!(
+                "corrupt    {} ({needed}): {}{moved}",
+                corrupt.digest, corrupt.found
+            )
         })
         .collect();
-    let misnamed: Vec<String> =
-        report.misnamed.iter().map(|path| format!("misnamed   {}", path.display())).collect();
-    let missing: Vec<String> =
-        report.missing.iter().map(|missing| format!("missing    {}", missing.descriptor.digest)).collect();
-    let unreadable: Vec<String> =
-        report.unreadable.iter().map(|digest| format!("unreadable {digest}")).collect();
+    let misnamed: Vec<String> = report
+        .misnamed
+        .iter()
+        .map(|path| format!("misnamed   {}", path.display()))
+        .collect();
+    let missing: Vec<String> = report
+        .missing
+        .iter()
+        .map(|missing| format!("missing    {}", missing.digest))
+        .collect();
+    let unreadable: Vec<String> = report
+        .unreadable
+        .iter()
+        .map(|digest| format!("unreadable {digest}"))
+        .collect();
     let value = json!({
         "sound": report.is_sound(),
         "blobs": report.blobs,
@@ -71,7 +98,7 @@ pub(crate) fn scrub(args: &ScrubArgs, global: &Global) -> Result {
             "needed": corrupt.needed, "quarantined": corrupt.quarantined,
         })).collect::<Vec<_>>(),
         "misnamed": report.misnamed,
-        "missing": report.missing.iter().map(|missing| missing.descriptor.digest).collect::<Vec<_>>(),
+        "missing": report.missing.iter().map(|missing| missing.digest).collect::<Vec<_>>(),
         "unreadable": report.unreadable,
         "unreachable": report.unreachable,
     });
@@ -97,11 +124,13 @@ pub(crate) fn scrub(args: &ScrubArgs, global: &Global) -> Result {
     if report.is_sound() {
         return Ok(());
     }
-    Err(Failure::no(anyhow::anyhow!("the store is damaged: {}", args.store.store.display())).hint(
-        if args.quarantine {
-            "import the bundle again: it brings what is missing"
-        } else {
-            "run `airlock scrub --quarantine`, then import the bundle again: it brings what is missing"
-        },
+    Err(Failure::no(anyhow::anyhow!(
+        "the store is damaged: {}",
+        args.store.store.display()
     ))
+    .hint(if args.quarantine {
+        "import the bundle again: it brings what is missing"
+    } else {
+        "run `airlock scrub --quarantine`, then import the bundle again: it brings what is missing"
+    }))
 }

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use airlock_content::GenerationView;
 use airlock_registry::client_config::{self, Files, Mirror};
-use airlock_spec::lock::Lock;
 use airlock_store::Store;
 use airlock_types::Host;
 use anyhow::Context;
 
 use crate::args::{ConfigArgs, ConfigClient, Global};
 use crate::failure::{Failure, Result};
-use crate::{files, print};
+use crate::{files, manifests, print};
 
 /// The registries that most software comes from.
 const USUAL: [&str; 5] = ["docker.io", "ghcr.io", "quay.io", "registry.k8s.io", "gcr.io"];
@@ -55,11 +54,19 @@ fn hosts(args: &ConfigArgs) -> Result<Vec<Host>> {
     if let Some(from) = &args.from {
         if from.is_dir() {
             let generation = Store::open(from)?.generation()?;
-            hosts.extend(generation.roots.iter().map(|root| root.reference.repository.host.clone()));
+            hosts.extend(
+                generation
+                    .roots
+                    .iter()
+                    .map(|root| root.reference.repository.host.clone()),
+            );
         } else {
-            let lock = Lock::from_bytes(&files::read("the lock", from, super::lock::LIMIT)?)
-                .with_context(|| format!("the lock could not be read: {}", from.display()))?;
-            hosts.extend(lock.artifacts.iter().map(|artifact| artifact.reference.repository.host.clone()));
+            let lock = manifests::lock(from)?;
+            hosts.extend(
+                lock.artifacts
+                    .iter()
+                    .map(|artifact| artifact.reference.repository.host.clone()),
+            );
         }
         // Names that Airlock gave itself are asked for by no client.
         hosts.retain(|host| host.as_str() != "airlock.local");

@@ -41,7 +41,11 @@ pub(crate) fn run(args: &GenerationsArgs, global: &Global) -> Result {
         let mut out = String::new();
         for line in &lines {
             let mark = if line.current { "*" } else { " " };
-            let gone = if line.held { "" } else { "  (collected; cannot be rolled back to)" };
+            let gone = if line.held {
+                ""
+            } else {
+                "  (collected; cannot be rolled back to)"
+            };
             out.push_str(&format!(
                 "{mark} {:>4}  {}  {}  {}{gone}\n",
                 line.number,
@@ -60,7 +64,10 @@ pub(crate) fn rollback(args: &RollbackArgs, global: &Global) -> Result {
     let to = target(&history, args.to.as_deref())?;
     let published = store.rollback(to, &clock::now())?;
     let now = store.history()?;
-    let line = now.iter().find(|step| step.number == published.number).map(Line::from);
+    let line = now
+        .iter()
+        .find(|step| step.number == published.number)
+        .map(Line::from);
     print::result(global, &line, || {
         let mut out = format!("generation {to} is current again ({})\n", published.id);
         for missing in &published.damaged {
@@ -73,7 +80,9 @@ pub(crate) fn rollback(args: &RollbackArgs, global: &Global) -> Result {
 /// The number meant: given, named by the start of a digest, or that of the generation before.
 fn target(history: &[Move], to: Option<&str>) -> Result<u64> {
     let Some(current) = history.iter().find(|step| step.current) else {
-        return Err(Failure::from(anyhow::anyhow!("nothing was imported yet, so there is nothing to go back to")));
+        return Err(Failure::from(anyhow::anyhow!(
+            "nothing was imported yet, so there is nothing to go back to"
+        )));
     };
     let Some(text) = to else {
         return history
@@ -91,7 +100,9 @@ fn target(history: &[Move], to: Option<&str>) -> Result<u64> {
     history
         .iter()
         .rev()
-        .find(|step| step.number.to_string() == text || (digits.len() >= 6 && step.id.hex().starts_with(digits)))
+        .find(|step| {
+            step.number.to_string() == text || (digits.len() >= 6 && step.id.hex().starts_with(digits))
+        })
         .map(|step| step.number)
         .ok_or_else(|| {
             Failure::from(anyhow::anyhow!("the store has no such generation: {text}"))

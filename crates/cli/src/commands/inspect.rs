@@ -27,7 +27,9 @@ struct Content {
 pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result {
     bundles::must_exist(&args.bundle)?;
     let bundle = bundles::open(&args.bundle)?;
-    let index = bundle.claimed_index().map_err(|error: BundleError| bundles::refused(&args.bundle, error))?;
+    let index = bundle
+        .claimed_index()
+        .map_err(|error: BundleError| bundles::refused(&args.bundle, error))?;
     let claims = Claims {
         verified: false,
         facts: Facts::of(&index, bundle.index_bytes()),
@@ -50,7 +52,10 @@ pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result {
         }
         out.push('\n');
         for content in &claims.contents {
-            out.push_str(&format!("{:6} {}  {}\n", content.kind, content.reference, content.digest));
+            out.push_str(&format!(
+                "{:6} {}  {}\n",
+                content.kind, content.reference, content.digest
+            ));
         }
         out.push_str("\nnot verified: this is what the bundle says of itself; `airlock verify` checks it\n");
         out

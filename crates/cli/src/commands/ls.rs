@@ -23,16 +23,29 @@ struct Line {
 
 pub(crate) fn run(args: &LsArgs, global: &Global) -> Result {
     bundles::must_exist(&args.path)?;
-    let lines = if args.path.join("airlock").is_dir() { store(&args.path)? } else { bundle(&args.path)? };
+    let lines = if args.path.join("airlock").is_dir() {
+        store(&args.path)?
+    } else {
+        bundle(&args.path)?
+    };
     print::result(global, &lines, || {
         let mut out = String::new();
         for line in lines.iter().filter(|line| line.subject.is_none()) {
-            let bundle = line.bundle.as_ref().map(|bundle| format!("  ({bundle})")).unwrap_or_default();
-            out.push_str(&format!("{:6} {}  {}{bundle}\n", line.kind, line.reference, line.digest));
+            let bundle = line
+                .bundle
+                .as_ref()
+                .map(|bundle| format!("  ({bundle})"))
+                .unwrap_or_default();
+            out.push_str(&format!(
+                "{:6} {}  {}{bundle}\n",
+                line.kind, line.reference, line.digest
+            ));
         }
         let referrers = lines.iter().filter(|line| line.subject.is_some()).count();
         if referrers > 0 {
-            out.push_str(&format!("and {referrers} signatures, attestations and SBOMs about them\n"));
+            out.push_str(&format!(
+                "and {referrers} signatures, attestations and SBOMs about them\n"
+            ));
         }
         if lines.is_empty() {
             out.push_str("nothing\n");
@@ -62,7 +75,9 @@ fn store(path: &std::path::Path) -> Result<Vec<Line>> {
 
 fn bundle(path: &std::path::Path) -> Result<Vec<Line>> {
     let bundle = bundles::open(path)?;
-    let index = bundle.claimed_index().map_err(|error| bundles::refused(path, error))?;
+    let index = bundle
+        .claimed_index()
+        .map_err(|error| bundles::refused(path, error))?;
     Ok(index
         .roots
         .iter()

@@ -24,13 +24,16 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
         return serve(args, global, Arc::new(store), Some(&tls_dir));
     }
     if args.keys.is_empty() {
-        return Err(Failure::from(anyhow::anyhow!("a bundle is served only with a key that it must be signed by"))
-            .hint("add --key PUBLIC_KEY"));
+        return Err(Failure::from(anyhow::anyhow!(
+            "a bundle is served only with a key that it must be signed by"
+        ))
+        .hint("add --key PUBLIC_KEY"));
     }
     let policy = keys::policy(&args.keys, args.threshold)?;
     // The whole content is checked before the first byte of it is served.
     super::verify::verify(&args.path, &policy, &progress::reporter(global))?;
-    let bundle = BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
+    let bundle =
+        BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
     serve(args, global, Arc::new(bundle), args.tls_dir.as_deref())
 }
 
@@ -46,12 +49,17 @@ fn serve<V: GenerationView + 'static>(
         config.tls = Some(tls::given(cert, key)?);
     } else if !args.listen.ip().is_loopback() && !args.insecure_plain_http {
         let dir = args.tls_dir.as_deref().or(default_tls_dir).ok_or_else(|| {
-            Failure::from(anyhow::anyhow!("TLS is needed outside loopback, and there is no folder to keep its authority in"))
-                .hint("add --tls-dir DIR, or --tls-cert and --tls-key")
+            Failure::from(anyhow::anyhow!(
+                "TLS is needed outside loopback, and there is no folder to keep its authority in"
+            ))
+            .hint("add --tls-dir DIR, or --tls-cert and --tls-key")
         })?;
         let made = tls::made(dir, args.listen, &args.tls_name)?;
         lines.push(format!("CA for clients   {}", made.ca.display()));
-        lines.push(format!("valid for        {} (more with --tls-name)", made.names.join(", ")));
+        lines.push(format!(
+            "valid for        {} (more with --tls-name)",
+            made.names.join(", ")
+        ));
         config.tls = Some(made.config);
     }
     config.own_names = args
@@ -69,12 +77,24 @@ fn serve<V: GenerationView + 'static>(
     }
     let roots = view.generation()?.roots.len();
     interrupt::serving(async move {
-        let server = Server::bind(config).await.map_err(|error| listen_failure(error, args.listen))?;
-        print::note(global, &format!("serving {roots} roots of {} on {}", args.path.display(), server.base_url()));
+        let server = Server::bind(config)
+            .await
+            .map_err(|error| listen_failure(error, args.listen))?;
+        print::note(
+            global,
+            &format!(
+                "serving {roots} roots of {} on {}",
+                args.path.display(),
+                server.base_url()
+            ),
+        );
         for line in &lines {
             print::note(global, line);
         }
-        print::note(global, "Ctrl-C stops it; `airlock config --help` shows how to point clients here");
+        print::note(
+            global,
+            "Ctrl-C stops it; `airlock config --help` shows how to point clients here",
+        );
         server.serve(view, interrupt::requested()).await;
         Ok(())
     })
@@ -95,9 +115,10 @@ fn access(record: &AccessRecord<'_>) -> String {
 
 fn listen_failure(error: airlock_registry::BindError, address: SocketAddr) -> Failure {
     let hint = match error.source.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            Some(format!("something listens on port {} already; choose another with --listen", address.port()))
-        }
+        std::io::ErrorKind::AddrInUse => Some(format!(
+            "something listens on port {} already; choose another with --listen",
+            address.port()
+        )),
         std::io::ErrorKind::PermissionDenied => Some("ports below 1024 need root".to_owned()),
         std::io::ErrorKind::AddrNotAvailable => Some("the address is not one of this machine's".to_owned()),
         _ => None,

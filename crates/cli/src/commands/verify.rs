@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::{Global, VerifyArgs};
 use crate::bundles::{self, Facts};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::{keys, print, progress};
 
 /// What a verification established.
@@ -40,40 +40,83 @@ pub(crate) fn verify(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>)
     if path.is_file() {
         let bundle = BundleFile::open(path, policy).map_err(refused)?;
         let bytes = bundle.index().total_size();
-        reporter.event(Event::Phase { name: "verifying", artifacts: 1, bytes });
+        reporter.event(Event::Phase {
+            name: "verifying",
+            artifacts: 1,
+            bytes,
+        });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         bundle
-            .check_content(threads, &|bytes| reporter.event(Event::Progress { name: "bundle", bytes }))
+            .check_content(threads, &|bytes| {
+                reporter.event(Event::Progress {
+                    name: "bundle",
+                    bytes,
+                })
+            })
             .map_err(refused)?;
-        reporter.event(Event::Done { name: "bundle", digest: None });
+        reporter.event(Event::Done {
+            name: "bundle",
+            digest: None,
+        });
         let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
         return Ok(Verified::new(facts, bundle.verdict(), bundle.lock()));
     }
     let bundle = bundles::open(path)?.verify(policy).map_err(refused)?;
     let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
-    let (check, ignored) = (bundles::signature_check(bundle.verdict()), bundles::ignored(bundle.verdict()));
+    let (check, ignored) = (
+        bundles::signature_check(bundle.verdict()),
+        bundles::ignored(bundle.verdict()),
+    );
     let bytes = bundle.index().total_size();
-    reporter.event(Event::Phase { name: "verifying", artifacts: 1, bytes });
+    reporter.event(Event::Phase {
+        name: "verifying",
+        artifacts: 1,
+        bytes,
+    });
     let streamed = bundle.stream(&mut Watch(reporter)).map_err(refused)?;
-    reporter.event(Event::Done { name: "bundle", digest: None });
+    reporter.event(Event::Done {
+        name: "bundle",
+        digest: None,
+    });
     Ok(Verified::assemble(facts, check, ignored, &streamed.lock))
 }
 
 impl Verified {
     fn new(facts: Facts, verdict: &airlock_trust::Verdict, lock: &Lock) -> Self {
-        Self::assemble(facts, bundles::signature_check(verdict), bundles::ignored(verdict), lock)
+        Self::assemble(
+            facts,
+            bundles::signature_check(verdict),
+            bundles::ignored(verdict),
+            lock,
+        )
     }
 
     fn assemble(facts: Facts, signature: Check, ignored: Vec<String>, lock: &Lock) -> Self {
-        let established =
-            |check: &str, evidence: String| Check { check: check.to_owned(), result: Outcome::Established, evidence: Some(evidence) };
-        let skipped =
-            |check: &str, evidence: String| Check { check: check.to_owned(), result: Outcome::Skipped, evidence: Some(evidence) };
-        let referrers: usize = lock.artifacts.iter().map(|artifact| artifact.referrers.len()).sum();
+        let established = |check: &str, evidence: String| Check {
+            check: check.to_owned(),
+            result: Outcome::Established,
+            evidence: Some(evidence),
+        };
+        let skipped = |check: &str, evidence: String| Check {
+            check: check.to_owned(),
+            result: Outcome::Skipped,
+            evidence: Some(evidence),
+        };
+        let referrers: usize = lock
+            .artifacts
+            .iter()
+            .map(|artifact| artifact.referrers.len())
+            .sum();
         let checks = vec![
             signature,
-            established("every byte is what was signed", format!("{} files, {}", facts.files, ByteSize(facts.bytes))),
-            established("the lock agrees with the index", format!("{} artifacts", lock.artifacts.len())),
+            established(
+                "every byte is what was signed",
+                format!("{} files, {}", facts.files, ByteSize(facts.bytes)),
+            ),
+            established(
+                "the lock agrees with the index",
+                format!("{} artifacts", lock.artifacts.len()),
+            ),
             skipped(
                 "this is the newest release",
                 format!("a store compares sequence {} at import", facts.sequence),
@@ -83,7 +126,12 @@ impl Verified {
                 format!("{referrers} signatures, attestations and SBOMs are carried, none was checked"),
             ),
         ];
-        Self { established: true, facts, checks, ignored_signatures: ignored }
+        Self {
+            established: true,
+            facts,
+            checks,
+            ignored_signatures: ignored,
+        }
     }
 
     /// Lines for people.
@@ -123,6 +171,9 @@ impl EntrySink for Watch<'_> {
     }
 
     fn progress(&mut self, bytes: u64) {
-        self.0.event(Event::Progress { name: "bundle", bytes });
+        self.0.event(Event::Progress {
+            name: "bundle",
+            bytes,
+        });
     }
 }

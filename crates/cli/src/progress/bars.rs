@@ -77,7 +77,11 @@ impl Reporter for Bars {
     fn event(&self, event: Event<'_>) {
         let Ok(mut state) = self.state.lock() else { return };
         match event {
-            Event::Phase { name, artifacts, bytes } => {
+            Event::Phase {
+                name,
+                artifacts,
+                bytes,
+            } => {
                 state.close();
                 state.phase = name;
                 state.done = 0;
@@ -98,9 +102,13 @@ impl Reporter for Bars {
                 bar.enable_steady_tick(Duration::from_millis(200));
                 state.total = Some(bar);
             }
-            Event::Start { name, bytes: Some(bytes) } if bytes >= OWN_BAR => {
-                let bar = ProgressBar::new(bytes)
-                    .with_style(style("  {msg:40} {bar:16} {bytes:>10} of {total_bytes:<10} {eta} left"));
+            Event::Start {
+                name,
+                bytes: Some(bytes),
+            } if bytes >= OWN_BAR => {
+                let bar = ProgressBar::new(bytes).with_style(style(
+                    "  {msg:40} {bar:16} {bytes:>10} of {total_bytes:<10} {eta} left",
+                ));
                 let bar = self.all.add(bar);
                 bar.set_message(short(name));
                 state.items.insert(name.to_owned(), bar);
@@ -140,7 +148,10 @@ impl Reporter for Bars {
                 self.note(&format!("  failed: {name}"));
             }
             Event::Retry { name, reason, after } => {
-                self.note(&format!("  trying again in {:.1} s ({reason}): {name}", after.as_secs_f32()));
+                self.note(&format!(
+                    "  trying again in {:.1} s ({reason}): {name}",
+                    after.as_secs_f32()
+                ));
             }
             Event::Note { text } => self.note(&format!("  note: {text}")),
         }

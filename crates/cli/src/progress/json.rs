@@ -18,7 +18,11 @@ pub(super) struct Json {
 impl Reporter for Json {
     fn event(&self, event: Event<'_>) {
         let line = match event {
-            Event::Phase { name, artifacts, bytes } => {
+            Event::Phase {
+                name,
+                artifacts,
+                bytes,
+            } => {
                 json!({"v": 1, "event": "phase", "name": name, "items": artifacts, "bytes": bytes})
             }
             Event::Start { name, bytes } => json!({"v": 1, "event": "start", "name": name, "bytes": bytes}),

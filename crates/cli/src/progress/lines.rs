@@ -27,8 +27,17 @@ impl Lines {
     /// With `each`, a line for every artifact as well.
     pub(super) fn new(each: bool) -> Self {
         let now = Instant::now();
-        let state = State { phase: "working", rate: Rate::start(0), done: 0, artifacts: 0, last: now };
-        Self { each, state: Mutex::new(state) }
+        let state = State {
+            phase: "working",
+            rate: Rate::start(0),
+            done: 0,
+            artifacts: 0,
+            last: now,
+        };
+        Self {
+            each,
+            state: Mutex::new(state),
+        }
     }
 }
 
@@ -41,15 +50,28 @@ impl Reporter for Lines {
     fn event(&self, event: Event<'_>) {
         let Ok(mut state) = self.state.lock() else { return };
         match event {
-            Event::Phase { name, artifacts, bytes } => {
+            Event::Phase {
+                name,
+                artifacts,
+                bytes,
+            } => {
                 let now = Instant::now();
-                *state = State { phase: name, rate: Rate::start(bytes), done: 0, artifacts, last: now };
+                *state = State {
+                    phase: name,
+                    rate: Rate::start(bytes),
+                    done: 0,
+                    artifacts,
+                    last: now,
+                };
                 let of = if bytes > 0 {
                     format!(", {}", airlock_types::ByteSize(bytes))
                 } else {
                     String::new()
                 };
-                say(&format!("{name}: {artifacts} item{}{of}", if artifacts == 1 { "" } else { "s" }));
+                say(&format!(
+                    "{name}: {artifacts} item{}{of}",
+                    if artifacts == 1 { "" } else { "s" }
+                ));
             }
             Event::Start { .. } => {}
             Event::Progress { bytes, .. } => {
@@ -77,7 +99,10 @@ impl Reporter for Lines {
             }
             Event::Failed { name } => say(&format!("  failed: {name}")),
             Event::Retry { name, reason, after } => {
-                say(&format!("  trying again in {:.1} s ({reason}): {name}", after.as_secs_f32()));
+                say(&format!(
+                    "  trying again in {:.1} s ({reason}): {name}",
+                    after.as_secs_f32()
+                ));
             }
             Event::Note { text } => say(&format!("  note: {text}")),
         }

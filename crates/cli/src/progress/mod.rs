@@ -16,7 +16,11 @@ use crate::args::{Global, ProgressMode};
 
 /// The reporter that the flags ask for.
 pub(crate) fn reporter(global: &Global) -> Arc<dyn Reporter> {
-    let mode = if global.quiet || global.no_progress { ProgressMode::None } else { global.progress };
+    let mode = if global.quiet || global.no_progress {
+        ProgressMode::None
+    } else {
+        global.progress
+    };
     match mode {
         ProgressMode::None => Arc::new(Silent),
         ProgressMode::Json => Arc::new(json::Json::default()),

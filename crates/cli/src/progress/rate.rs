@@ -13,17 +13,16 @@ pub(super) struct Rate {
 impl Rate {
     /// Starts the clock on `total` bytes, 0 where that is not known.
     pub(super) fn start(total: u64) -> Self {
-        Self { start: Instant::now(), moved: 0, total }
+        Self {
+            start: Instant::now(),
+            moved: 0,
+            total,
+        }
     }
 
     /// More bytes have moved.
     pub(super) fn add(&mut self, bytes: u64) {
         self.moved = self.moved.saturating_add(bytes);
-    }
-
-    /// How many have.
-    pub(super) fn moved(&self) -> u64 {
-        self.moved
     }
 
     /// `12.0 MiB of 1.5 GiB, 40.0 MiB/s, 38 s left`.
@@ -48,7 +47,11 @@ impl Rate {
 
 fn per_second(bytes: u64, elapsed: Duration) -> u64 {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    if millis == 0 { 0 } else { bytes.saturating_mul(1000) / millis }
+    if millis == 0 {
+        0
+    } else {
+        bytes.saturating_mul(1000) / millis
+    }
 }
 
 /// `38 s`, `2 min 05 s`, `1 h 02 min`.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::body::{End, ScriptedBody};
+use super::body::{End, ScriptedBody, Underway};
 use super::fault::Action;
 use crate::gzip;
 
@@ -121,7 +121,12 @@ impl Answer {
     }
 
     /// The response as hyper sends it.
-    pub(super) fn into_response(mut self, head: bool, sent: Arc<AtomicU64>) -> Response<ScriptedBody> {
+    pub(super) fn into_response(
+        mut self,
+        head: bool,
+        sent: Arc<AtomicU64>,
+        underway: Underway,
+    ) -> Response<ScriptedBody> {
         if self.sized {
             let length = self.body.len().to_string();
             self.set(CONTENT_LENGTH, &length);
@@ -135,7 +140,7 @@ impl Answer {
                 self.end,
             )
         };
-        let mut body = ScriptedBody::new(bytes, end, sent);
+        let mut body = ScriptedBody::new(bytes, end, sent, underway);
         if let Some((chunk, pause)) = self.drip {
             body = body.dripping(chunk, pause);
         }

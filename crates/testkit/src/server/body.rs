@@ -1,7 +1,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +17,36 @@ pub(super) enum End {
     Stall,
 }
 
+/// How many answers are under way, and how many were at most.
+#[derive(Default)]
+pub(super) struct Load {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Load {
+    pub(super) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+}
+
+/// One answer under way, from the request's arrival to the end of the body.
+pub(super) struct Underway(Arc<Load>);
+
+impl Underway {
+    pub(super) fn new(load: &Arc<Load>) -> Self {
+        let now = load.now.fetch_add(1, Ordering::Relaxed) + 1;
+        load.peak.fetch_max(now, Ordering::Relaxed);
+        Self(Arc::clone(load))
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A body that misbehaves as told and counts what it gave away.
 pub(super) struct ScriptedBody {
     left: Bytes,
@@ -25,10 +55,11 @@ pub(super) struct ScriptedBody {
     end: End,
     sent: Arc<AtomicU64>,
     wait: Option<Pin<Box<Sleep>>>,
+    _underway: Underway,
 }
 
 impl ScriptedBody {
-    pub(super) fn new(bytes: Bytes, end: End, sent: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(bytes: Bytes, end: End, sent: Arc<AtomicU64>, underway: Underway) -> Self {
         Self {
             left: bytes,
             chunk: 64 * 1024,
@@ -36,6 +67,7 @@ impl ScriptedBody {
             end,
             sent,
             wait: None,
+            _underway: underway,
         }
     }
 

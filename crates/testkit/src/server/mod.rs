@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Upstream;
 use auth::Tokens;
+use body::Load;
 
 pub use auth::Auth;
 pub use fault::{Action, Fault};
@@ -104,6 +105,7 @@ struct State {
     faults: Mutex<Vec<Fault>>,
     log: Mutex<Vec<Entry>>,
     tokens: Mutex<Tokens>,
+    load: Arc<Load>,
 }
 
 /// A panic in a test while a lock is held must not hide behind a second one.
@@ -145,6 +147,7 @@ impl FakeUpstream {
             faults: Mutex::default(),
             log: Mutex::default(),
             tokens: Mutex::default(),
+            load: Arc::default(),
         });
         let serve =
             |socket, listener| tokio::spawn(accept(socket, listener, acceptor.clone(), Arc::clone(&state)));
@@ -213,6 +216,11 @@ impl FakeUpstream {
             .into_iter()
             .filter(|logged| logged.path.contains(part))
             .collect()
+    }
+
+    /// The most requests that were being answered at one time so far.
+    pub fn peak(&self) -> usize {
+        self.state.load.peak()
     }
 
     /// Forgets the requests so far.

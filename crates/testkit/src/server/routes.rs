@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::answer::Answer;
 use super::auth::{Auth, is_basic};
-use super::body::ScriptedBody;
+use super::body::{ScriptedBody, Underway};
 use super::{Action, Entry, Listener, Logged, State, lock};
 use crate::{Repository, Upstream};
 
@@ -50,6 +50,7 @@ pub(super) async fn handle(
     listener: Listener,
     request: Request<Incoming>,
 ) -> Result<Response<ScriptedBody>, io::Error> {
+    let underway = Underway::new(&state.load);
     let (parts, body) = request.into_parts();
     let form = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let asked = Asked {
@@ -101,7 +102,7 @@ pub(super) async fn handle(
     if closes {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
-    Ok(answer.into_response(head, sent))
+    Ok(answer.into_response(head, sent, underway))
 }
 
 fn route(state: &State, asked: &Asked) -> Answer {

@@ -162,24 +162,26 @@ mod tests {
     use super::*;
 
     /// Writes a shell script as a helper and asks it for `a.example`.
-    async fn ask(script: &str) -> Result<Option<Credential>, HelperError> {
+    async fn ask(script: &str, timeout: Duration) -> Result<Option<Credential>, HelperError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("docker-credential-test");
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let helper = ProcessHelper {
             prefix: folder.path().join("docker-credential-").display().to_string(),
-            timeout: Duration::from_millis(500),
+            timeout,
         };
         helper.get("test", "a.example").await
     }
+
+    const LONG: Duration = Duration::from_secs(20);
 
     // One test, since a script that another thread's child still holds open cannot be run.
     #[tokio::test]
     async fn speaks_the_helper_protocol() {
         let echo = r#"read -r s; printf '{"ServerURL":"%s","Username":"for %s","Secret":"x"}' "$s" "$s""#;
         assert_eq!(
-            ask(echo).await.unwrap(),
+            ask(echo, LONG).await.unwrap(),
             Some(Credential::Password {
                 user: "for a.example".into(),
                 password: Secret::new("x")
@@ -187,22 +189,22 @@ mod tests {
         );
         let token = r#"cat >/dev/null; echo '{"Username":"<token>","Secret":"t"}'"#;
         assert_eq!(
-            ask(token).await.unwrap(),
+            ask(token, LONG).await.unwrap(),
             Some(Credential::IdentityToken(Secret::new("t")))
         );
         let nothing = "echo credentials not found in native keychain; exit 1";
-        assert_eq!(ask(nothing).await.unwrap(), None);
+        assert_eq!(ask(nothing, LONG).await.unwrap(), None);
 
         // Failures are told without the output.
-        let error = ask("echo hunter2; exit 3").await.unwrap_err();
+        let error = ask("echo hunter2; exit 3", LONG).await.unwrap_err();
         assert!(matches!(error, HelperError::Failed { .. }));
         assert!(!error.to_string().contains("hunter2"));
         assert!(matches!(
-            ask("echo hunter2").await,
+            ask("echo hunter2", LONG).await,
             Err(HelperError::Answer { .. })
         ));
         assert!(matches!(
-            ask("exec sleep 60").await,
+            ask("exec sleep 60", Duration::from_millis(100)).await,
             Err(HelperError::Timeout { .. })
         ));
         let missing = ProcessHelper::new(Duration::from_secs(1));

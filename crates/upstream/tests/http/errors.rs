@@ -35,7 +35,7 @@ async fn unknown_authority() {
         ..Options::default()
     };
     let server = serve(options, |content| {
-        content.push("a", "v1", &image("a", "linux/amd64"))
+        content.push("a", "v1", &image("a", "linux/amd64"));
     })
     .await;
     let error = anonymous()
@@ -97,7 +97,7 @@ async fn redirects_in_circles_and_downwards() {
 #[tokio::test]
 async fn retries_are_reported() {
     let server = serve(Options::default(), |content| {
-        content.push("a", "v1", &image("a", "linux/amd64"))
+        content.push("a", "v1", &image("a", "linux/amd64"));
     })
     .await;
     server.fault(Fault::on("*/manifests/*", Action::Status(503)).times(1));

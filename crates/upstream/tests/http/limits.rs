@@ -4,7 +4,7 @@ use airlock_content::{MetadataSource, SourceErrorKind};
 use airlock_testkit::{Action, FakeUpstream, Fault, Options, image};
 use airlock_upstream::{Config, Credentials};
 
-use crate::{anonymous, client, quick, registry, serve, tag};
+use crate::{anonymous, client, impatient, quick, registry, serve, tag};
 
 async fn server() -> FakeUpstream {
     serve(Options::default(), |content| {
@@ -28,10 +28,12 @@ async fn passing_trouble_is_waited_out() {
         Action::Reset(10),
         Action::Stall(10),
     ] {
+        let stalls = matches!(action, Action::Stall(_));
+        let upstream = if stalls { impatient() } else { anonymous() };
         server.heal();
         server.clear_log();
         server.fault(Fault::on("*/manifests/*", action.clone()).times(2));
-        let fetched = anonymous().manifest(&origin, &tag("v1")).await;
+        let fetched = upstream.manifest(&origin, &tag("v1")).await;
         assert!(fetched.is_ok(), "{action:?}: {fetched:?}");
         assert_eq!(server.requests("/manifests/").len(), 3, "{action:?}");
     }
@@ -115,13 +117,30 @@ async fn too_long_a_pause_is_an_error() {
 async fn no_more_requests_at_a_time_than_jobs() {
     let server = server().await;
     let origin = registry(&server, "acme/app");
+    let drip = Action::Drip(100, Duration::from_millis(2));
+    server.fault(Fault::on("*/manifests/*", drip));
+    let selector = tag("v1");
+    let peak = async |jobs| {
+        let upstream = client(Config { jobs, ..quick() }, Credentials::none());
+        let many = (0..8).map(|_| upstream.manifest(&origin, &selector));
+        let all = futures::future::join_all(many).await;
+        assert!(all.iter().all(Result::is_ok));
+        server.peak()
+    };
+    assert_eq!(peak(1).await, 1);
+    assert_eq!(peak(3).await, 3);
+    // One refusal: half as many at a time from then on.
+    let server = crate::limits::server().await;
+    let origin = registry(&server, "acme/app");
+    let upstream = client(Config { jobs: 8, ..quick() }, Credentials::none());
+    server.fault(Fault::on("*/manifests/*", Action::Status(429)).times(1));
+    upstream.manifest(&origin, &selector).await.unwrap();
     server.fault(Fault::on(
         "*/manifests/*",
-        Action::Drip(100, Duration::from_millis(2)),
+        Action::Drip(100, Duration::from_millis(5)),
     ));
-    let upstream = client(Config { jobs: 1, ..quick() }, Credentials::none());
-    let selector = tag("v1");
-    let many = (0..6).map(|_| upstream.manifest(&origin, &selector));
-    assert!(futures::future::join_all(many).await.iter().all(Result::is_ok));
-    assert_eq!(server.requests("/manifests/").len(), 6);
+    let few = (0..8).map(|_| upstream.manifest(&origin, &selector));
+    assert!(futures::future::join_all(few).await.iter().all(Result::is_ok));
+    // Half of eight, and a few more while all goes well.
+    assert!((4..8).contains(&server.peak()), "{}", server.peak());
 }

@@ -9,6 +9,7 @@ mod limits;
 mod referrers;
 mod registry;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,11 +24,19 @@ use futures::StreamExt;
 fn quick() -> Config {
     Config {
         retry_delay: Duration::from_millis(1),
-        stall_timeout: Duration::from_millis(400),
         connect_timeout: Duration::from_secs(2),
         retries: 3,
         ..Config::default()
     }
+}
+
+/// The same for tests of stalls, which others must not mistake a busy machine for.
+fn impatient() -> Upstream {
+    let config = Config {
+        stall_timeout: Duration::from_millis(400),
+        ..quick()
+    };
+    client(config, Credentials::none())
 }
 
 #[derive(Default)]
@@ -85,11 +94,11 @@ fn told(error: &SourceError) -> String {
     let mut out = format!("error: {error}\n");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        out.push_str(&format!("cause: {error}\n"));
+        let _ = writeln!(out, "cause: {error}");
         cause = error.source();
     }
     if let Some(hint) = &error.hint {
-        out.push_str(&format!("hint: {hint}\n"));
+        let _ = writeln!(out, "hint: {hint}");
     }
     out
 }

@@ -78,8 +78,11 @@ async fn through_the_fallback_tag() {
     }
     // A page that is no index means the same as no API.
     server.heal();
+    server.fault(Fault::on("*/referrers/*", Action::Status(200)));
     server.fault(Fault::on("*/referrers/*", Action::Body("<html>".into())));
-    server.fault(Fault::on("*/referrers/*", Action::Status(200)).times(0));
+    let found = anonymous().referrers(&origin, &app.digest()).await.unwrap();
+    assert_eq!(found[0].via, via);
+    // Neither API nor tag: nothing refers to it.
     let none = anonymous().referrers(&origin, &sbom.digest()).await.unwrap();
     assert_eq!(none, []);
 }

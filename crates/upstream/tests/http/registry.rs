@@ -1,6 +1,6 @@
 use airlock_content::{ManifestSelector, MetadataSource, Origin, SourceErrorKind};
 use airlock_testkit::{Action, Blob, FakeUpstream, Fault, Format, Options, image, multi_arch, multi_arch_of};
-use airlock_types::Digest;
+use airlock_types::{Digest, Tag};
 use airlock_upstream::{Config, Credentials, Mirror};
 use serde_json::json;
 
@@ -170,7 +170,7 @@ async fn tags_come_page_by_page() {
     })
     .await;
     let tags = anonymous().tags(&repository(&server, "acme/app")).await.unwrap();
-    assert_eq!(tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), names);
+    assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), names);
     assert_eq!(server.requests("tags/list").len(), 3);
 }
 
@@ -239,7 +239,7 @@ async fn tls_with_a_known_authority() {
         ..Options::default()
     };
     let server = serve(options, |content| {
-        content.push("a", "v1", &image("a", "linux/amd64"))
+        content.push("a", "v1", &image("a", "linux/amd64"));
     })
     .await;
     let trusting = Config {

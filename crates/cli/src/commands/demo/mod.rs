@@ -58,8 +58,11 @@ fn folder(given: Option<&Path>) -> Result<PathBuf> {
     let mut entries = std::fs::read_dir(dir)
         .with_context(|| format!("the demo's folder could not be read: {}", dir.display()))?;
     if entries.next().is_some() {
-        return Err(Failure::from(anyhow::anyhow!("the demo's folder is not empty: {}", dir.display()))
-            .hint("name a folder that does not exist yet"));
+        return Err(Failure::from(anyhow::anyhow!(
+            "the demo's folder is not empty: {}",
+            dir.display()
+        ))
+        .hint("name a folder that does not exist yet"));
     }
     Ok(std::fs::canonicalize(dir)?)
 }
@@ -69,57 +72,167 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
 
     steps.title("An upstream starts on loopback")?;
     let upstream = content::start().await?;
-    files::replace("the manifest", &dir.join("airlock.yaml"), content::manifest(&upstream.host()).as_bytes())?;
-    files::replace("a file of the demo", &dir.join("motd.txt"), b"Carried by Airlock.\n")?;
-    steps.note(&format!("{}: {}", upstream.host(), content::SUMMARY))?;
+    let host = upstream.host();
+    files::replace(
+        "the manifest",
+        &dir.join("airlock.yaml"),
+        content::manifest(&host).as_bytes(),
+    )?;
+    files::replace(
+        "the second manifest",
+        &dir.join("next.yaml"),
+        content::next_manifest(&host).as_bytes(),
+    )?;
+    files::replace(
+        "a file of the demo",
+        &dir.join("motd.txt"),
+        b"Carried by Airlock.\n",
+    )?;
+    steps.note(&format!("{host}: {}", content::SUMMARY))?;
 
     steps.title("Connected side: lock, then build and sign")?;
     steps.run(&["keygen", "--out", "demo.key"]).await?;
     steps.run(&["lock", "airlock.yaml"]).await?;
-    steps.run(&["build", "airlock.yaml", "--key", "demo.key", "--out", "bundles", "--no-cache"]).await?;
-    let lock = Lock::from_bytes(&files::read("the lock", &dir.join("airlock.lock"), 64 << 20)?)?;
+    steps
+        .run(&[
+            "build",
+            "airlock.yaml",
+            "--key",
+            "demo.key",
+            "--out",
+            "bundles",
+            "--no-cache",
+        ])
+        .await?;
+    let lock = read_lock(&dir.join("airlock.lock"))?;
     steps.check(
         "the chart's range ~1.4 was resolved to the newest match",
-        lock.artifacts.iter().any(|artifact| artifact.version.as_deref() == Some("1.4.2")),
+        lock.artifacts
+            .iter()
+            .any(|artifact| artifact.version.as_deref() == Some("1.4.2")),
     )?;
 
     steps.title("The same lock makes the same bundle")?;
-    steps.run(&["pack", "airlock.lock", "--key", "demo.key", "--out", "again", "--no-cache", "--jobs", "1"]).await?;
-    let bundle = dir.join("bundles/demo-1.0.0.airlock.tar");
-    let original = files::read("the bundle", &bundle, 1 << 30)?;
-    let again = files::read("the second bundle", &dir.join("again/demo-1.0.0.airlock.tar"), 1 << 30)?;
-    steps.check("both bundles are bit-identical, signature included", original == again)?;
-    drop(again);
+    steps
+        .run(&[
+            "pack",
+            "airlock.lock",
+            "--key",
+            "demo.key",
+            "--out",
+            "again",
+            "--no-cache",
+            "--jobs",
+            "1",
+        ])
+        .await?;
+    let original = read_bundle(&dir.join("bundles/demo-1.0.0.airlock.tar"))?;
+    let again = read_bundle(&dir.join("again/demo-1.0.0.airlock.tar"))?;
+    steps.check(
+        "both bundles are bit-identical, signature included",
+        original == again,
+    )?;
+    drop((original, again));
+
+    steps.title("A second release, with one more image")?;
+    steps
+        .run(&[
+            "build",
+            "next.yaml",
+            "--key",
+            "demo.key",
+            "--out",
+            "bundles",
+            "--no-cache",
+        ])
+        .await?;
+    let next = read_lock(&dir.join("next.lock"))?;
 
     steps.title("The upstream is gone: this is the isolated side")?;
     drop(upstream);
-    steps.run(&["verify", "bundles/demo-1.0.0.airlock.tar", "--key", "demo.pub"]).await?;
-    steps.run(&["import", "bundles/demo-1.0.0.airlock.tar", "--key", "demo.pub", "--store", "store"]).await?;
+    steps
+        .run(&["verify", "bundles/demo-1.0.0.airlock.tar", "--key", "demo.pub"])
+        .await?;
+    steps
+        .run(&[
+            "import",
+            "bundles/demo-1.0.0.airlock.tar",
+            "--key",
+            "demo.pub",
+            "--store",
+            "store",
+        ])
+        .await?;
 
-    steps.title("A copy is tampered with: one bit in one layer")?;
+    steps.title("A copy of the second release is tampered with: one bit in one layer")?;
     let before = steps::fingerprint(&dir.join("store"))?;
-    let mut tampered = original;
+    let mut tampered = read_bundle(&dir.join("bundles/demo-1.1.0.airlock.tar"))?;
     // Three quarters into the file is inside a layer.
     let at = tampered.len() / 4 * 3;
     tampered[at] ^= 1;
     files::replace("the tampered copy", &dir.join("tampered.airlock.tar"), &tampered)?;
     drop(tampered);
-    steps.run_refused(&["verify", "tampered.airlock.tar", "--key", "demo.pub"]).await?;
-    steps.run_refused(&["import", "tampered.airlock.tar", "--key", "demo.pub", "--store", "store"]).await?;
-    steps.check("the store is byte-identical to before", steps::fingerprint(&dir.join("store"))? == before)?;
+    steps
+        .run_refused(&["verify", "tampered.airlock.tar", "--key", "demo.pub"])
+        .await?;
+    steps
+        .run_refused(&[
+            "import",
+            "tampered.airlock.tar",
+            "--key",
+            "demo.pub",
+            "--store",
+            "store",
+        ])
+        .await?;
+    steps.check(
+        "the store is byte-identical to before",
+        steps::fingerprint(&dir.join("store"))? == before,
+    )?;
 
     steps.title("Serve the store and pull everything back through oci-client")?;
-    let mut server = steps.serve(&["serve", "store", "--listen", "127.0.0.1:0"]).await?;
-    let pulled = pull_back::everything(server.address(), &lock).await;
-    server.stop().await?;
-    steps.pulled(&pulled)?;
+    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &lock).await?;
 
-    steps.title("Serve the bundle file as it is, and pull again")?;
-    let mut server = steps
-        .serve(&["serve", "bundles/demo-1.0.0.airlock.tar", "--key", "demo.pub", "--listen", "127.0.0.1:0"])
+    steps.title("Import the second release, serve it, and go back to the first")?;
+    steps
+        .run(&[
+            "import",
+            "bundles/demo-1.1.0.airlock.tar",
+            "--key",
+            "demo.pub",
+            "--store",
+            "store",
+        ])
         .await?;
-    let pulled = pull_back::everything(server.address(), &lock).await;
-    server.stop().await?;
-    steps.pulled(&pulled)?;
+    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &next).await?;
+    steps.run(&["rollback", "--store", "store"]).await?;
+    steps.run(&["generations", "--store", "store"]).await?;
+    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &lock).await?;
+
+    steps.title("Or serve a bundle file as it is, without any import")?;
+    let serve = [
+        "serve",
+        "bundles/demo-1.1.0.airlock.tar",
+        "--key",
+        "demo.pub",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    pull(&mut steps, &serve, &next).await?;
     Ok(steps)
+}
+
+async fn pull(steps: &mut Steps, serve: &[&str], lock: &Lock) -> Result {
+    let mut server = steps.serve(serve).await?;
+    let pulled = pull_back::everything(server.address(), lock).await;
+    server.stop().await?;
+    steps.pulled(&pulled)
+}
+
+fn read_lock(path: &Path) -> Result<Lock> {
+    Ok(Lock::from_bytes(&files::read("the lock", path, 64 << 20)?)?)
+}
+
+fn read_bundle(path: &Path) -> Result<Vec<u8>> {
+    files::read("the bundle", path, 1 << 30)
 }

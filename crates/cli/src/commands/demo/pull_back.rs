@@ -31,7 +31,10 @@ const ACCEPT: [&str; 4] = [
 
 /// Pulls every artifact of the lock, by tag where it has one, and everything below by digest.
 pub(super) async fn everything(mirror: &str, lock: &Lock) -> Pulled {
-    let client = Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });
+    let client = Client::new(ClientConfig {
+        protocol: ClientProtocol::Http,
+        ..ClientConfig::default()
+    });
     let mut pulled = Pulled::default();
     for artifact in &lock.artifacts {
         let path = artifact.reference.repository.name.to_string();
@@ -56,7 +59,10 @@ pub(super) async fn everything(mirror: &str, lock: &Lock) -> Pulled {
 
 impl Pulled {
     async fn manifest(&mut self, client: &Client, reference: &Reference, pin: &Pin) {
-        match client.pull_manifest_raw(reference, &RegistryAuth::Anonymous, &ACCEPT).await {
+        match client
+            .pull_manifest_raw(reference, &RegistryAuth::Anonymous, &ACCEPT)
+            .await
+        {
             Ok((bytes, _)) => self.compare(reference, &bytes, pin),
             Err(error) => self.wrong.push(format!("{reference}: {error}")),
         }
@@ -64,7 +70,10 @@ impl Pulled {
 
     async fn blob(&mut self, client: &Client, reference: &Reference, pin: &Pin) {
         let mut bytes = Vec::new();
-        match client.pull_blob(reference, pin.digest.to_string().as_str(), &mut bytes).await {
+        match client
+            .pull_blob(reference, pin.digest.to_string().as_str(), &mut bytes)
+            .await
+        {
             Ok(()) => self.compare(reference, &bytes, pin),
             Err(error) => self.wrong.push(format!("{reference}: {error}")),
         }
@@ -73,7 +82,8 @@ impl Pulled {
     fn compare(&mut self, reference: &Reference, bytes: &[u8], pin: &Pin) {
         self.bytes += bytes.len() as u64;
         if digest_of(bytes) != pin.digest || bytes.len() as u64 != pin.size {
-            self.wrong.push(format!("{reference}: other bytes than the lock says"));
+            self.wrong
+                .push(format!("{reference}: other bytes than the lock says"));
         }
     }
 }

@@ -37,7 +37,13 @@ impl Steps {
     pub(super) fn new(dir: &Path, global: &Global) -> Result<Self> {
         let program = std::env::current_exe().context("this program's own file could not be found")?;
         let show = global.output == Output::Text && !global.quiet;
-        Ok(Self { program, dir: dir.to_owned(), show, titles: 0, checks: Vec::new() })
+        Ok(Self {
+            program,
+            dir: dir.to_owned(),
+            show,
+            titles: 0,
+            checks: Vec::new(),
+        })
     }
 
     pub(super) fn checks(&self) -> &[Check] {
@@ -62,8 +68,14 @@ impl Steps {
     }
 
     pub(super) fn check(&mut self, check: &str, passed: bool) -> Result {
-        self.say(&format!("   [{}] {check}\n", if passed { "ok" } else { "FAILED" }))?;
-        self.checks.push(Check { check: check.to_owned(), passed });
+        self.say(&format!(
+            "   [{}] {check}\n",
+            if passed { "ok" } else { "FAILED" }
+        ))?;
+        self.checks.push(Check {
+            check: check.to_owned(),
+            passed,
+        });
         Ok(())
     }
 
@@ -79,7 +91,13 @@ impl Steps {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         // What the caller's shell has set for real work must not leak into the demo.
-        for name in ["AIRLOCK_KEY", "AIRLOCK_PUBLIC_KEY", "AIRLOCK_STORE", "AIRLOCK_CACHE", "AIRLOCK_MANIFEST"] {
+        for name in [
+            "AIRLOCK_KEY",
+            "AIRLOCK_PUBLIC_KEY",
+            "AIRLOCK_STORE",
+            "AIRLOCK_CACHE",
+            "AIRLOCK_MANIFEST",
+        ] {
             command.env_remove(name);
         }
         command
@@ -102,11 +120,17 @@ impl Steps {
         for line in stdout.lines().filter(|line| !line.is_empty()) {
             self.say(&format!("     {line}\n"))?;
         }
-        self.checks.push(Check { check: format!("airlock {}", args.join(" ")), passed: code == Some(0) });
+        self.checks.push(Check {
+            check: format!("airlock {}", args.join(" ")),
+            passed: code == Some(0),
+        });
         if code == Some(0) {
             return Ok(());
         }
-        Err(Failure::from(anyhow::anyhow!("airlock {} failed:\n{stderr}", args.join(" "))))
+        Err(Failure::from(anyhow::anyhow!(
+            "airlock {} failed:\n{stderr}",
+            args.join(" ")
+        )))
     }
 
     /// A step whose answer must be no.
@@ -115,13 +139,20 @@ impl Steps {
         for line in stderr.lines().filter(|line| !line.is_empty()).take(4) {
             self.say(&format!("     {line}\n"))?;
         }
-        self.check(&format!("airlock {} is refused with exit code 1", args[0]), code == Some(1))
+        self.check(
+            &format!("airlock {} is refused with exit code 1", args[0]),
+            code == Some(1),
+        )
     }
 
     /// Starts a server and waits until it says where it listens.
     pub(super) async fn serve(&mut self, args: &[&str]) -> Result<Server> {
         self.say(&format!("   $ airlock {}\n", args.join(" ")))?;
-        let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let stderr = child.stderr.take().context("the server has no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = tokio::time::timeout(Duration::from_secs(60), async {
@@ -171,7 +202,10 @@ impl Server {
     }
 
     pub(super) async fn stop(&mut self) -> Result {
-        self.child.kill().await.context("the server could not be stopped")?;
+        self.child
+            .kill()
+            .await
+            .context("the server could not be stopped")?;
         Ok(())
     }
 }

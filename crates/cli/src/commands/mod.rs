@@ -1,0 +1,57 @@
+//! One file for each command, or for a few that belong together.
+
+mod build;
+mod care;
+mod config;
+mod demo;
+mod generations;
+mod import;
+mod inspect;
+mod keygen;
+mod lock;
+mod ls;
+mod outdated;
+mod receipts;
+mod serve;
+mod shell;
+mod verify;
+mod views;
+
+use crate::args::{Command, Global};
+use crate::failure::Result;
+use crate::print;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(command: Command, global: &Global) -> Result {
+    match command {
+        Command::Lock(args) => lock::run(&args, global),
+        Command::Outdated(args) => outdated::run(&args, global),
+        Command::Why(args) => views::run_why(&args, global),
+        Command::Tree(args) => views::run_tree(&args, global),
+        Command::Diff(args) => views::run_diff(&args, global),
+        Command::Build(args) => build::build(&args, global),
+        Command::Pack(args) => build::pack_lock(&args, global),
+        Command::Keygen(args) => keygen::run(&args, global),
+        Command::Verify(args) => verify::run(&args, global),
+        Command::Inspect(args) => inspect::run(&args, global),
+        Command::Ls(args) => ls::run(&args, global),
+        Command::Import(args) => import::run(&args, global),
+        Command::Serve(args) => serve::run(&args, global),
+        Command::Config(args) => config::run(&args, global),
+        Command::Generations(args) => generations::run(&args, global),
+        Command::Rollback(args) => generations::rollback(&args, global),
+        Command::Gc(args) => care::gc(&args, global),
+        Command::Scrub(args) => care::scrub(&args, global),
+        Command::Receipts(args) => receipts::run(&args, global),
+        Command::Demo(args) => demo::run(&args, global),
+        Command::Schema => schema(),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::man(&dir),
+    }
+}
+
+fn schema() -> Result {
+    let mut text = serde_json::to_string_pretty(&airlock_spec::manifest::schema())?;
+    text.push('\n');
+    print::out(&text)
+}

@@ -1,0 +1,177 @@
+//! The unfinished archive: one writer at a time, resumable, renamed when complete.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlock_bundle::{Layout, LayoutEntry};
+use airlock_content::Verifier;
+use rustix::fs::{FlockOperation, SeekFrom, flock, seek, statvfs};
+
+use crate::PackError;
+use crate::take::{CHUNK, Cancel};
+
+/// How often the lock is tried for: workers of a pack that was dropped in this process may need a moment to stop.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// `NAME-VERSION.airlock.tar.partial`, locked for this process.
+///
+/// The lock belongs to the open file, so it is held until the last worker that writes has stopped.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    pub(crate) file: Arc<File>,
+    path: PathBuf,
+    target: PathBuf,
+    /// Whether content of an earlier attempt may be there.
+    pub(crate) resumed: bool,
+}
+
+impl Partial {
+    /// Opens or creates it, and writes everything that is known already.
+    pub(crate) fn open(target: &Path, layout: &Layout) -> Result<Self, PackError> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".partial");
+        let path = PathBuf::from(name);
+        if let Some(folder) = folder_of(&path) {
+            fs::create_dir_all(folder).map_err(PackError::io("creating the folder", folder))?;
+        }
+        let file = lock(&path)?;
+        let failed = |action| PackError::io(action, &path);
+        let resumed = layout
+            .is_frame_of(&file)
+            .map_err(failed("reading the unfinished bundle"))?;
+        if !resumed {
+            file.set_len(0)
+                .map_err(failed("emptying the unfinished bundle"))?;
+        }
+        if let Err(error) = check_space(&file, &path, layout.len()) {
+            if !resumed {
+                // Nothing is lost with it.
+                let _ = fs::remove_file(&path);
+            }
+            return Err(error);
+        }
+        layout.write_frame(&file).map_err(failed("writing the bundle"))?;
+        Ok(Self {
+            file: Arc::new(file),
+            path,
+            target: target.to_owned(),
+            resumed,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Everything is there and was checked: makes it durable and gives it its name.
+    pub(crate) fn complete(self) -> Result<PathBuf, PackError> {
+        self.file
+            .sync_all()
+            .map_err(PackError::io("writing the bundle", &self.path))?;
+        fs::rename(&self.path, &self.target).map_err(PackError::io("renaming the bundle", &self.path))?;
+        let folder = folder_of(&self.target).unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(PackError::io("writing the folder", folder))?;
+        Ok(self.target)
+    }
+}
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+fn lock(path: &Path) -> Result<File, PackError> {
+    let failed = |action| PackError::io(action, path);
+    for attempt in 0.. {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed("opening the unfinished bundle"))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                // The one who held the lock may have renamed the file meanwhile.
+                let ours = file.metadata().map_err(failed("reading the unfinished bundle"))?;
+                if fs::metadata(path)
+                    .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+                {
+                    return Ok(file);
+                }
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) if attempt < TRIES => std::thread::sleep(PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => break,
+            Err(error) => return Err(failed("locking the unfinished bundle")(error.into())),
+        }
+    }
+    Err(PackError::Locked {
+        path: path.to_owned(),
+    })
+}
+
+/// Says so before the first byte is fetched, not after the last one that fits.
+fn check_space(file: &File, path: &Path, len: u64) -> Result<(), PackError> {
+    let allocated = file
+        .metadata()
+        .map_err(PackError::io("reading the unfinished bundle", path))?
+        .blocks()
+        .saturating_mul(512);
+    let needed = len.saturating_sub(allocated);
+    let folder = folder_of(path).unwrap_or(Path::new("."));
+    // Some file systems do not tell, which is no reason not to try.
+    let Ok(facts) = statvfs(folder) else {
+        return Ok(());
+    };
+    let available = facts.f_bavail.saturating_mul(facts.f_frsize);
+    if facts.f_blocks > 0 && available < needed {
+        return Err(PackError::NoSpace {
+            path: folder.to_owned(),
+            needed,
+            available,
+        });
+    }
+    Ok(())
+}
+
+/// Whether an earlier attempt left exactly this entry's content in its place. Blocks.
+pub(crate) fn holds(
+    file: &File,
+    entry: &LayoutEntry,
+    cancel: &Cancel,
+    passed: &mut dyn FnMut(u64),
+) -> io::Result<bool> {
+    let end = entry.content + entry.size;
+    // Where nothing was written there is a hole, which need not be hashed. No answer means no holes.
+    if entry.size > 0
+        && let Ok(hole) = seek(file, SeekFrom::Hole(entry.content))
+        && hole < end
+    {
+        return Ok(false);
+    }
+    let mut verifier = Verifier::new(entry.digest, entry.size);
+    let mut buffer = vec![0; CHUNK];
+    let mut at = entry.content;
+    while at < end {
+        if cancel.is_set() {
+            return Ok(false);
+        }
+        let want = usize::try_from(end - at).map_or(CHUNK, |left| left.min(CHUNK));
+        file.read_exact_at(&mut buffer[..want], at)?;
+        if verifier.update(&buffer[..want]).is_err() {
+            return Ok(false);
+        }
+        at += want as u64;
+    }
+    let right = verifier.finish().is_ok();
+    if right {
+        passed(entry.size);
+    }
+    Ok(right)
+}
