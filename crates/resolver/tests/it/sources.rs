@@ -172,6 +172,7 @@ components:
 "#;
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one world, looked at from all sides")]
 async fn everything_pinned_can_be_fetched_and_is_right() {
     let server = upstream().await;
     let disk = tempfile::tempdir().unwrap();
