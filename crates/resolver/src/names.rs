@@ -19,12 +19,16 @@ pub(crate) fn of_local_image(image: &ImageSource, known: Option<&str>) -> Result
         | ImageSource::OciArchive { path, image }
         | ImageSource::DockerArchive { path, image } => (path, image.as_deref()),
     };
-    let name = asked.or(known);
-    if let Some(reference) = name.and_then(|name| full_reference(name, image)) {
+    let names = [asked, known];
+    if let Some(reference) = names
+        .iter()
+        .flatten()
+        .find_map(|name| full_reference(name, image))
+    {
         return Ok(reference);
     }
     let stem = file_stem(path);
-    let tag = name.unwrap_or("latest");
+    let tag = asked.or(known).unwrap_or("latest");
     make(LOCAL, &["images", &stem], tag)
 }
 
