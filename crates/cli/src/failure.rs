@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use airlock_content::SourceError;
+use airlock_bundle::BundleError;
+use airlock_content::{SourceError, StoreError};
+use airlock_trust::KeyError;
 
 /// The exit codes of the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,5 +91,11 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SourceError>() {
         return error.hint.clone();
     }
-    None
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return error.hint();
+    }
+    error.downcast_ref::<BundleError>().and_then(BundleError::hint)
 }

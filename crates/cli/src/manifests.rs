@@ -54,12 +54,9 @@ fn read_manifest(path: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// The folder that paths in a manifest and its lock are relative to.
+/// The folder that paths in a manifest and its lock are relative to; empty for the working folder.
 pub(crate) fn base(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
+    path.parent().unwrap_or(Path::new("")).to_owned()
 }
 
 /// Where the lock of a manifest is.

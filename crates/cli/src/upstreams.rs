@@ -18,12 +18,13 @@ use crate::sources::Sources;
 /// How long a credential helper may take; some ask a person.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sources for a manifest or lock in `base`.
-pub(crate) fn sources(args: &UpstreamArgs, base: &Path, reporter: &Arc<dyn Reporter>) -> Result<Sources> {
+/// Sources over the network and this machine. Resolver and packer give local paths relative to the
+/// working folder.
+pub(crate) fn sources(args: &UpstreamArgs, reporter: &Arc<dyn Reporter>) -> Result<Sources> {
     let upstream = Upstream::new(config(args)?, credentials(args)?, Arc::clone(reporter))?;
     Ok(Sources {
         upstream,
-        local: Local::new(base),
+        local: Local::new(""),
     })
 }
 

@@ -172,6 +172,7 @@ impl StoreError {
             Self::Manifest { .. } => {
                 "`airlock scrub --quarantine` sets damaged blobs aside; importing the bundle again brings them back"
             }
+            Self::Format { .. } => "name a folder that `airlock import --store DIR` has made",
             Self::Locked { .. } => "wait until the other command has finished and run this one again",
             Self::Moved { .. } => "run the same command again",
             Self::NoGeneration(_) => {

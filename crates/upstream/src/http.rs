@@ -7,17 +7,19 @@ use airlock_content::{Event, Reporter, SourceError, SourceErrorKind};
 use airlock_types::Host;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use reqwest::{Client, Method, NoProxy, Proxy, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::auth::Tokens;
 use crate::challenge::Challenge;
+use crate::client::{authorities, builder, verified};
 use crate::endpoint::api_host;
-use crate::error::{self, Again, ServerSays, Trouble, show_url};
+use crate::error::{self, Again, ServerSays, Trouble};
 use crate::gate::{Gate, Permit};
+use crate::redirect::redirect;
 use crate::retry_after::retry_after;
 use crate::{Config, ConfigError, Credentials, Secret};
 
@@ -450,58 +452,6 @@ pub(crate) fn check_busy(response: &Response, call: &Call) -> Result<(), Trouble
     })
 }
 
-type MakeProxy = fn(Url) -> reqwest::Result<Proxy>;
-
-fn builder(config: &Config) -> Result<reqwest::ClientBuilder, ConfigError> {
-    let mut builder = Client::builder()
-        .user_agent(&config.user_agent)
-        .connect_timeout(config.connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .http2_adaptive_window(true)
-        // The environment is the caller's to read.
-        .no_proxy();
-    let direct = format!(
-        "localhost,127.0.0.0/8,::1,{}",
-        config.proxies.direct.as_deref().unwrap_or("")
-    );
-    let proxies: [(&Option<Url>, MakeProxy); 2] = [
-        (&config.proxies.http, |url| Proxy::http(url)),
-        (&config.proxies.https, |url| Proxy::https(url)),
-    ];
-    for (url, make) in proxies {
-        if let Some(url) = url {
-            let proxy = make(url.clone()).map_err(|source| ConfigError::Proxy {
-                address: show_url(url),
-                source: source.without_url(),
-            })?;
-            builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct)));
-        }
-    }
-    Ok(builder)
-}
-
-fn verified(config: &Config) -> Result<Client, ConfigError> {
-    builder(config)?
-        .tls_certs_merge(authorities(config)?)
-        .build()
-        .map_err(ConfigError::Client)
-}
-
-fn authorities(config: &Config) -> Result<Vec<reqwest::Certificate>, ConfigError> {
-    let mut out = Vec::new();
-    for pem in &config.authorities {
-        let found = reqwest::Certificate::from_pem_bundle(pem)
-            .map_err(|error| ConfigError::Authority(Some(error)))?;
-        if found.is_empty() {
-            return Err(ConfigError::Authority(None));
-        }
-        out.extend(found);
-    }
-    Ok(out)
-}
-
 /// `host:port`, without the port where it is the scheme's own.
 pub(crate) fn authority_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("");
@@ -529,30 +479,6 @@ pub(crate) fn sensitive(secret: &Secret, what: &str) -> Result<HeaderValue, Sour
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Where a redirect leads, if one may go there.
-fn redirect(from: &Url, headers: &HeaderMap, what: &str) -> Result<Url, SourceError> {
-    let host = authority_of(from);
-    let unsupported = |message: String| SourceError::new(SourceErrorKind::Unsupported, message, what);
-    let mut to = headers
-        .get(LOCATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|location| from.join(location).ok())
-        .ok_or_else(|| unsupported(format!("{host} redirects to nowhere")))?;
-    if from.scheme() == "https" && to.scheme() != "https" {
-        return Err(unsupported(format!(
-            "{host} redirects from HTTPS to {}, which is refused",
-            to.scheme()
-        )));
-    }
-    if to.scheme() != "https" && to.scheme() != "http" {
-        return Err(unsupported(format!("{host} redirects to another protocol")));
-    }
-    // Credentials in a redirect are not ours, and would be sent.
-    let _ = to.set_username("");
-    let _ = to.set_password(None);
-    Ok(to)
 }
 
 /// The first error of a registry's error document, made safe to show.

@@ -33,6 +33,7 @@
 
 mod auth;
 mod challenge;
+mod client;
 mod config;
 mod credentials;
 mod download;
@@ -40,6 +41,7 @@ mod endpoint;
 mod error;
 mod gate;
 mod http;
+mod redirect;
 mod registry;
 mod retry_after;
 mod secret;

@@ -79,7 +79,10 @@ impl Upstream {
         let mut failures = Failures::default();
         for place in self.places(repository) {
             let found = match self.http.is_absent(&place, tag).await {
-                Ok(true) => continue,
+                Ok(true) => {
+                    failures.absent(&place);
+                    continue;
+                }
                 Ok(false) => self.http.manifest_at(&place, &Wanted::Tag(tag)).await,
                 Err(error) => Err(error),
             };
@@ -107,7 +110,7 @@ impl Upstream {
                     return Ok(found.into_iter().map(via).collect());
                 }
                 // A mirror may lack the API that its origin has.
-                Ok(None) => {}
+                Ok(None) => failures.absent(&place),
                 Err(error) => failures.push(&place, error)?,
             }
         }
@@ -449,9 +452,15 @@ fn unsupported(origin: &Origin) -> SourceError {
 #[derive(Default)]
 struct Failures {
     errors: Vec<(bool, SourceError)>,
+    origin_says_no: bool,
 }
 
 impl Failures {
+    /// A place has answered that it does not have what was asked for.
+    fn absent(&mut self, place: &Place) {
+        self.origin_says_no |= place.at == place.origin;
+    }
+
     /// Remembers a failure that another place may make good; returns any other.
     fn push(&mut self, place: &Place, error: SourceError) -> Result<(), SourceError> {
         match error.kind {
@@ -491,15 +500,13 @@ impl Failures {
 
     /// Nothing was found: fine, unless somebody who might have known could not be asked.
     fn absent_or_error(self, repository: &Repository) -> Result<(), SourceError> {
-        let origin_says_no = self
-            .errors
-            .iter()
-            .any(|(is_origin, error)| *is_origin && error.kind == SourceErrorKind::NotFound);
-        if origin_says_no
+        let not_found = |error: &SourceError| error.kind == SourceErrorKind::NotFound;
+        if self.origin_says_no
             || self
                 .errors
                 .iter()
-                .all(|(_, error)| error.kind == SourceErrorKind::NotFound)
+                .any(|(is_origin, error)| *is_origin && not_found(error))
+            || self.errors.iter().all(|(_, error)| not_found(error))
         {
             Ok(())
         } else {
@@ -517,7 +524,10 @@ mod tests {
             .iter()
             .map(|(is_origin, kind)| (*is_origin, SourceError::new(*kind, "m", "w")))
             .collect();
-        Failures { errors }
+        Failures {
+            errors,
+            origin_says_no: false,
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) fn build(args: &BuildArgs, global: &Global) -> Result {
     let reporter = progress::reporter(global);
     let base = manifests::base(&args.manifest.manifest);
     let report = interrupt::until_done(async {
-        let sources = upstreams::sources(&args.upstream, &base, &reporter)?;
+        let sources = upstreams::sources(&args.upstream, &reporter)?;
         let path = manifests::lock_path(&args.manifest);
         let lock = if args.locked {
             let lock = manifests::lock(&path)?;
@@ -72,7 +72,7 @@ pub(crate) fn pack_lock(args: &PackArgs, global: &Global) -> Result {
     let reporter = progress::reporter(global);
     let base = manifests::base(&args.lock_file);
     let report = interrupt::until_done(async {
-        let sources = upstreams::sources(&args.upstream, &base, &reporter)?;
+        let sources = upstreams::sources(&args.upstream, &reporter)?;
         run_pack(
             &lock,
             &base,

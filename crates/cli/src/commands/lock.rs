@@ -31,8 +31,7 @@ pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
     let reporter = progress::reporter(global);
     let made = interrupt::until_done(async {
         let manifest = manifests::load(&args.manifest)?;
-        let base = manifests::base(&args.manifest.manifest);
-        let sources = upstreams::sources(&args.upstream, &base, &reporter)?;
+        let sources = upstreams::sources(&args.upstream, &reporter)?;
         make(
             &args.manifest,
             &manifest,
@@ -131,7 +130,7 @@ pub(crate) async fn check_against(
 ) -> Result {
     let base = manifests::base(&args.manifest);
     let options = options(&base, referrers, 8);
-    match check(manifest, lock, &options, &Local::new(&base)).await {
+    match check(manifest, lock, &options, &Local::new("")).await {
         Ok(()) => Ok(()),
         Err(CheckError::Drift(drift)) => {
             Err(Failure::no(drift).hint("run `airlock lock` and review the change"))

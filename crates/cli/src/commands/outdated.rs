@@ -12,7 +12,7 @@ pub(crate) fn run(args: &OutdatedArgs, global: &Global) -> Result {
     let base = manifests::base(&args.manifest.manifest);
     let reporter = progress::reporter(global);
     let found = interrupt::until_done(async {
-        let sources = upstreams::sources(&args.upstream, &base, &reporter)?;
+        let sources = upstreams::sources(&args.upstream, &reporter)?;
         let options = super::lock::options(&base, true, args.upstream.jobs);
         outdated(&manifest, &lock, &options, &sources, &*reporter)
             .await

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use airlock_content::{MetadataSource, SourceErrorKind};
 use airlock_testkit::{Action, Auth, FakeUpstream, Fault, Listener, Options, image};
-use airlock_upstream::{AuthFile, Credential, Credentials, NoHelpers, Secret};
+use airlock_upstream::{
+    AuthFile, Credential, CredentialHelper, Credentials, HelperError, HelperFuture, NoHelpers, Secret,
+};
 use base64::Engine as _;
 
 use crate::{anonymous, client, quick, read, registry, serve, tag, told};
@@ -201,6 +203,33 @@ async fn a_token_service_without_tls_gets_nothing() {
         .unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Denied);
     assert!(error.to_string().contains("without TLS"), "{error}");
+}
+
+struct Broken;
+
+impl CredentialHelper for Broken {
+    fn get<'a>(&'a self, helper: &'a str, _: &'a str) -> HelperFuture<'a> {
+        let program = helper.to_owned();
+        Box::pin(async move { Err(HelperError::Timeout { program }) })
+    }
+}
+
+#[tokio::test]
+async fn a_broken_helper_is_told_and_nothing_is_asked_for_anonymously() {
+    let server = guarded(token(false)).await;
+    let file = AuthFile::parse(r#"{"credsStore": "desktop"}"#).unwrap();
+    let upstream = client(quick(), Credentials::new(vec![file], Arc::new(Broken)));
+    let error = upstream
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    let text = told(&error);
+    assert!(
+        text.contains("the credential helper does not answer: desktop"),
+        "{text}"
+    );
+    assert!(server.requests("/token").is_empty());
 }
 
 #[test]

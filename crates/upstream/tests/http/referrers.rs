@@ -1,7 +1,8 @@
 use airlock_content::{MetadataSource, ReferrerVia, SourceErrorKind};
 use airlock_testkit::{Action, FakeUpstream, Fault, Image, Options, artifact, cosign_signature, image};
+use airlock_upstream::{Config, Credentials, Mirror};
 
-use crate::{anonymous, registry, serve};
+use crate::{anonymous, client, quick, registry, serve};
 
 /// An image with an SBOM and a signature about it.
 fn family() -> (Image, Image, Image) {
@@ -124,4 +125,48 @@ async fn a_registry_without_head_is_asked_with_get() {
             .iter()
             .any(|found| found.descriptor == signature.descriptor())
     );
+}
+
+#[tokio::test]
+async fn what_a_mirror_lacks_is_asked_for_at_the_origin() {
+    let (app, sbom, signature) = family();
+    let origin = server(true).await;
+    // A cache that holds the image only, and knows no referrers API.
+    let mirror = serve(
+        Options {
+            referrers_api: false,
+            ..Options::default()
+        },
+        |content| content.push("acme/app", "v1", &app),
+    )
+    .await;
+    let mirrored = |origin_too| {
+        let rule = Mirror::new(&origin.host(), &mirror.host(), origin_too).unwrap();
+        let config = Config {
+            mirrors: vec![rule],
+            ..quick()
+        };
+        client(config, Credentials::none())
+    };
+    let place = registry(&origin, "acme/app");
+    let found = mirrored(true).referrers(&place, &app.digest()).await.unwrap();
+    let digests: Vec<_> = found.iter().map(|found| found.descriptor.digest).collect();
+    assert_eq!(digests, [sbom.digest(), signature.digest()]);
+    assert_eq!(
+        mirrored(false).referrers(&place, &app.digest()).await.unwrap(),
+        []
+    );
+    // The origin says no: its word counts, whatever is wrong with the mirror. The other way round it does not.
+    mirror.fault(Fault::on("*", Action::Status(503)));
+    assert_eq!(
+        mirrored(true).referrers(&place, &sbom.digest()).await.unwrap(),
+        []
+    );
+    mirror.heal();
+    origin.fault(Fault::on("*", Action::Status(503)));
+    let error = mirrored(true)
+        .referrers(&place, &sbom.digest())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unreachable);
 }
