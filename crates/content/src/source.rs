@@ -32,6 +32,8 @@ pub struct FetchedManifest {
     pub descriptor: Descriptor,
     /// The exact bytes.
     pub bytes: Bytes,
+    /// The name that a layout or archive knows the image by: a full reference where it has one.
+    pub name: Option<String>,
     /// The bytes were made here (from a `docker save` archive) and cannot be fetched again from the
     /// origin: whoever pins them must keep them.
     pub generated: bool,

@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn damage_is_never_a_panic_and_never_another_chart() {
+        use proptest::prelude::*;
+        let good = archive(&[("site/Chart.yaml", CHART), ("site/values.yaml", b"a: 1\n")]);
+        proptest!(|(at in 0..good.len(), with in any::<u8>(), cut in 0..good.len())| {
+            let mut damaged = good.clone();
+            damaged[at] = with;
+            if let Ok(metadata) = inspect(&damaged) {
+                prop_assert_eq!(metadata.name, "site");
+            }
+            prop_assert!(inspect(&good[..cut]).is_err());
+        });
+    }
+
+    #[test]
     fn takes_paths_as_helm_takes_them() {
         for path in ["./site/Chart.yaml", "site//./Chart.yaml", "site\\Chart.yaml"] {
             assert_eq!(

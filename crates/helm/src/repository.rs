@@ -436,6 +436,18 @@ generated: "2020-01-01T00:00:00Z"
     }
 
     #[test]
+    fn any_bytes_are_read_without_panic() {
+        use proptest::prelude::*;
+        proptest!(|(text in "[a-z0-9:\\-{}\\[\\]\"'&*|>#. \\n\\t]{0,120}", at in 0usize..400)| {
+            let at = at.min(INDEX.len());
+            let mixed = format!("{}{text}{}", &INDEX[..at], &INDEX[at..]);
+            for text in [text, mixed] {
+                let _ = chart_versions(text.as_bytes(), "web");
+            }
+        });
+    }
+
+    #[test]
     fn an_alias_into_another_chart_still_resolves() {
         let index = "apiVersion: v1\nentries:\n  a:\n  - &x {version: 1.0.0, urls: [u]}\n  b:\n  - *x\n";
         assert_eq!(chart_versions(index.as_bytes(), "b").unwrap().len(), 1);

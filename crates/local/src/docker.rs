@@ -218,6 +218,7 @@ impl DockerArchive {
         Ok(FetchedManifest {
             descriptor: Descriptor::new(media_type::OCI_MANIFEST, digest_of(&bytes), bytes.len() as u64),
             bytes: bytes.into(),
+            name: image.tags().first().cloned(),
             generated: true,
         })
     }

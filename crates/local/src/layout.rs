@@ -264,6 +264,10 @@ impl Layout {
         Ok(FetchedManifest {
             descriptor: Descriptor::new(media_type, root.digest, root.size),
             bytes,
+            name: names_of(root)
+                .find(|name| full_reference(name).is_some())
+                .or_else(|| names_of(root).next())
+                .map(str::to_owned),
             generated: false,
         })
     }

@@ -6,7 +6,7 @@ use airlock_content::{FetchedManifest, ManifestSelector, MetadataSource, Origin}
 use airlock_spec::lock::{Artifact, Kind, LeftOut, Pin, PlatformPin, Source};
 use airlock_spec::manifest::ImageSource;
 use airlock_types::{
-    Descriptor, Digest, ImageManifest, IndexManifest, Manifest, Platform, Reference, annotation, media_type,
+    Descriptor, Digest, ImageManifest, IndexManifest, Manifest, Platform, Reference, media_type,
 };
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use serde::Deserialize;
@@ -77,7 +77,7 @@ pub(crate) async fn resolve<S: MetadataSource>(
     }
     let reference = match image {
         ImageSource::Registry { reference } => reference.clone(),
-        _ => names::of_local_image(image, &root.descriptor)?,
+        _ => names::of_local_image(image, root.name.as_deref())?,
     };
     carry(
         asker,
@@ -395,12 +395,4 @@ fn blobs(image: &ImageManifest) -> Vec<Pin> {
         })
         .map(Pin::of)
         .collect()
-}
-
-/// The name that a layout gives an image.
-pub(crate) fn layout_name(descriptor: &Descriptor) -> Option<&str> {
-    descriptor
-        .annotations
-        .get(annotation::REF_NAME)
-        .map(String::as_str)
 }

@@ -9,6 +9,33 @@
 //! [`Update`]. What lies on this machine (layouts, archives, folders, files) is read again each time.
 //!
 //! All failures are collected: [`ResolveErrors`] names what could not be pinned, who needs it, and why.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use airlock_content::{MetadataSource, Silent};
+//! use airlock_resolver::{Options, Update, resolve};
+//! use airlock_spec::manifest::{Inputs, load};
+//!
+//! # async fn example<S: MetadataSource>(source: S) -> Result<(), Box<dyn std::error::Error>> {
+//! let path = Path::new("site/airlock.yaml");
+//! let manifest = load(path, &Inputs::default(), &mut |path| std::fs::read_to_string(path))?;
+//! // Paths in the manifest are relative to its folder. A source that knows the folder itself gets them as they are.
+//! let options = Options { folder: "site".into(), ..Options::default() };
+//! let lock = resolve(&manifest, None, &Update::None, &options, &source, &Silent).await?;
+//! std::fs::write("site/airlock.lock", lock.to_bytes())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is carried of an image
+//!
+//! The root as it is; of an index, the children for the platforms wanted with their buildkit attestations, and
+//! those that have no platform. All other children are recorded as left out; the index itself is not changed.
+//! Every child that satisfies a platform is carried, so `linux/amd64` brings `linux/amd64/v3` along where
+//! there is one. Signatures and the like travel with the root and with each child, up to three steps away.
+//! Layers that must not be distributed (`foreign`, `nondistributable`) are not carried: their manifests tell
+//! clients where the vendor keeps them, which an isolated site cannot reach.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod ask;

@@ -3,29 +3,32 @@
 use std::path::Path;
 
 use airlock_spec::manifest::ImageSource;
-use airlock_types::{Descriptor, Host, Reference, Repository, RepositoryName, Tag};
+use airlock_types::{Host, Reference, Repository, RepositoryName, Tag};
 use url::Url;
 
 use crate::error::Cause;
-use crate::image::layout_name;
 
 /// Stands for the site itself in references to things that came from no registry.
 const LOCAL: &str = "airlock.local";
 
 /// An image of a folder or archive: its own full name where it has one, else `airlock.local/images/…`.
-pub(crate) fn of_local_image(image: &ImageSource, root: &Descriptor) -> Result<Reference, Cause> {
+pub(crate) fn of_local_image(image: &ImageSource, known: Option<&str>) -> Result<Reference, Cause> {
     let (path, asked) = match image {
         ImageSource::Registry { reference } => return Ok(reference.clone()),
         ImageSource::OciLayout { path, image }
         | ImageSource::OciArchive { path, image }
         | ImageSource::DockerArchive { path, image } => (path, image.as_deref()),
     };
-    let name = asked.or_else(|| layout_name(root));
-    if let Some(reference) = name.and_then(|name| full_reference(name, image)) {
+    let names = [asked, known];
+    if let Some(reference) = names
+        .iter()
+        .flatten()
+        .find_map(|name| full_reference(name, image))
+    {
         return Ok(reference);
     }
     let stem = file_stem(path);
-    let tag = name.unwrap_or("latest");
+    let tag = asked.or(known).unwrap_or("latest");
     make(LOCAL, &["images", &stem], tag)
 }
 
@@ -124,8 +127,6 @@ fn path_component(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use airlock_types::Digest;
-
     use super::*;
 
     #[test]
@@ -155,13 +156,12 @@ mod tests {
 
     #[test]
     fn local_images_keep_a_full_name() {
-        let root = Descriptor::new("", Digest::sha256([0; 32]), 0);
         let layout = |path: &str, image: Option<&str>| {
             let source = ImageSource::OciLayout {
                 path: path.into(),
                 image: image.map(str::to_owned),
             };
-            of_local_image(&source, &root).unwrap().to_string()
+            of_local_image(&source, None).unwrap().to_string()
         };
         assert_eq!(layout("images", Some("quay.io/acme/app:1")), "quay.io/acme/app:1");
         assert_eq!(
@@ -173,12 +173,18 @@ mod tests {
             "airlock.local/images/images:acme-app-1"
         );
         assert_eq!(layout("../x/images", None), "airlock.local/images/images:latest");
+        let unnamed = ImageSource::OciArchive {
+            path: "images.tar".into(),
+            image: None,
+        };
+        let known = of_local_image(&unnamed, Some("quay.io/acme/app:2")).unwrap();
+        assert_eq!(known.to_string(), "quay.io/acme/app:2");
         let archive = ImageSource::DockerArchive {
             path: "old.tar".into(),
             image: Some("busybox:1.36".into()),
         };
         assert_eq!(
-            of_local_image(&archive, &root).unwrap().to_string(),
+            of_local_image(&archive, None).unwrap().to_string(),
             "docker.io/library/busybox:1.36"
         );
     }

@@ -458,7 +458,10 @@ pub(crate) mod tests {
             Err(LockError::Conflict(_))
         ));
         assert!(matches!(
-            Lock::from_bytes(text.replace("\"size\":", "\"size\":1844674407370955161").as_bytes()),
+            Lock::from_bytes(
+                text.replace("\"size\":", "\"size\":1844674407370955161")
+                    .as_bytes()
+            ),
             Err(LockError::Totals)
         ));
     }

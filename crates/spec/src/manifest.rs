@@ -23,29 +23,7 @@
 //! # The syntax
 //!
 //! ```yaml
-//! apiVersion: airlock.dev/v1
-//! kind: Manifest
-//! metadata: {name: edge-site, version: 2026.11.0, channel: stable, sequence: 12}
-//! platforms: [linux/amd64, linux/arm64]
-//! variables: {registry: docker.io, monitoring: "yes"}
-//! components:
-//!   - name: tools
-//!     images:
-//!       - ${registry}/library/busybox:1.36                 # tag, digest or both
-//!       - {ref: quay.io/acme/agent:2, platforms: [linux/amd64]}
-//!       - oci-layout:./images:tools                        # PATH[:NAME]; the path ends at the first colon
-//!       - docker-archive:./old.tar
-//!   - name: monitoring
-//!     when: monitoring                                     # VAR, VAR == VALUE, VAR != VALUE
-//!     charts:
-//!       - {name: kube-prometheus-stack, repo: "https://charts.example.org", version: "~66.2"}
-//!       - {oci: "oci://registry.example/charts/app", version: 1.2.3}
-//!       - {path: ./charts/site, values: [values/site.yaml], namespace: site}
-//!   - name: extras
-//!     files:
-//!       - {url: "https://example.org/v1/kubectl", sha256: {url: kubectl.sha256}, path: bin/kubectl, mode: "0755"}
-//!       - {path: ./site.conf, to: etc/site.conf}
-//!   - {name: base, import: ../base/airlock.yaml}           # its components are called base/NAME
+#![doc = include_str!("manifest/example.yaml")]
 //! ```
 //!
 //! `$${` stands for a literal `${`. An imported manifest brings components and policy; its metadata and

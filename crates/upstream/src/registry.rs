@@ -122,6 +122,7 @@ impl Http {
         Ok(FetchedManifest {
             descriptor: Descriptor::new(media_type, digest, bytes.len() as u64),
             bytes,
+            name: None,
             generated: false,
         })
     }

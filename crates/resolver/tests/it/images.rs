@@ -104,6 +104,27 @@ async fn endless_indexes_are_refused() {
 }
 
 #[tokio::test]
+async fn descriptors_that_lie_about_sizes_are_refused() {
+    let mut memory = Memory::default();
+    let mut child = memory.image(APP, "linux/amd64", "x");
+    child.size += 1;
+    let index = memory.index(APP, std::slice::from_ref(&child));
+    memory.tag(APP, "child", &index);
+    let config = memory.blob_of(media_type::OCI_EMPTY, b"{}");
+    let layer = memory.blob_of(media_type::OCI_LAYER_GZIP, b"layer");
+    let longer = Descriptor::new(media_type::OCI_LAYER_GZIP, layer.digest, layer.size + 1);
+    let twice = json!({"schemaVersion": 2, "config": config, "layers": [layer, longer]});
+    let twice = memory.put(APP, media_type::OCI_MANIFEST, &twice);
+    memory.tag(APP, "twice", &twice);
+    for (tag, digest) in [("child", child.digest), ("twice", layer.digest)] {
+        let wanted = one(&format!("{{ref: {APP}:{tag}, platforms: [linux/amd64]}}"));
+        let errors = lock_of(&memory, &wanted).await.unwrap_err();
+        let expected = format!("one digest is announced with two sizes: {digest}");
+        assert!(told(&errors).contains(&expected), "{}", told(&errors));
+    }
+}
+
+#[tokio::test]
 async fn a_platform_that_is_not_there_is_named_with_those_that_are() {
     let mut memory = Memory::default();
     let amd64 = memory.image(APP, "linux/amd64", "x");

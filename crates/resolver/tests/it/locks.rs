@@ -167,14 +167,6 @@ async fn unchanged_requests_keep_their_pins_without_a_question() {
     .unwrap_err();
     assert!(told(&errors).contains("nothing in the manifest is called \"absent\""));
 
-    // One more file does not move the others.
-    memory.document("https://example.org/more", "more");
-    let more = manifest(
-        "  - name: b\n    files: [{url: \"https://example.org/tool\"}, {url: \"https://example.org/more\"}]\n",
-    );
-    let more = again(&memory, &more, &before, &Update::None).await;
-    assert!(digests(&files(&more).blobs).contains(&digest_of(b"old tool")));
-
     // A changed manifest asks for what is new in it alone.
     multi_arch(&mut memory, "example.org/third", "x");
     memory.questions();
@@ -187,6 +179,32 @@ async fn unchanged_requests_keep_their_pins_without_a_question() {
             .all(|q| q.contains("example.org/third") || q.contains("site.conf")),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn files_are_kept_one_by_one() {
+    let mut memory = Memory::default();
+    memory.document("https://example.org/tool", "old tool");
+    let files = |list: &str| manifest(&format!("  - name: b\n    files: [{list}]\n"));
+    let first = files("{url: \"https://example.org/tool\"}");
+    let before = lock_of(&memory, &first).await.unwrap();
+    memory.document("https://example.org/tool", "new tool");
+    memory.document("https://example.org/more", "more");
+    // One more file does not move the others.
+    let more = files("{url: \"https://example.org/tool\"}, {url: \"https://example.org/more\"}");
+    let more = again(&memory, &more, &before, &Update::None).await;
+    assert!(
+        digests(&more.artifacts[0].blobs)
+            .is_superset(&[b"old tool".as_slice(), b"more"].map(digest_of).into())
+    );
+    // A checksum that says otherwise does.
+    let new_tool = digest_of(b"new tool");
+    let stricter = files(&format!(
+        "{{url: \"https://example.org/tool\", sha256: {}}}",
+        new_tool.hex()
+    ));
+    let stricter = again(&memory, &stricter, &before, &Update::None).await;
+    assert!(digests(&stricter.artifacts[0].blobs).contains(&new_tool));
 }
 
 #[tokio::test]

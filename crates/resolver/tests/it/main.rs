@@ -1,4 +1,4 @@
-//! The resolver against an upstream in memory.
+//! The resolver against an upstream in memory, and against real sources on loopback and disk.
 #![allow(clippy::unwrap_used)]
 
 mod charts;
@@ -6,4 +6,5 @@ mod files;
 mod images;
 mod locks;
 mod memory;
+mod sources;
 mod support;

@@ -150,6 +150,7 @@ impl MetadataSource for Memory {
         Ok(FetchedManifest {
             descriptor: descriptor.clone(),
             bytes: bytes.clone(),
+            name: None,
             generated: *generated,
         })
     }

@@ -190,7 +190,12 @@ pub struct ReferrerTree {
 
 fn sum<'a>(pins: impl Iterator<Item = &'a Pin>) -> u64 {
     let sizes: BTreeMap<Digest, u64> = pins.map(|pin| (pin.digest, pin.size)).collect();
-    sizes.values().sum()
+    total(sizes.into_values())
+}
+
+/// Sizes come from a file that anyone may have written.
+fn total(sizes: impl IntoIterator<Item = u64>) -> u64 {
+    sizes.into_iter().fold(0, u64::saturating_add)
 }
 
 /// The lock as a tree. An artifact that several components ask for stands below each of them.
@@ -366,8 +371,8 @@ pub fn diff(from: &Lock, to: &Lock) -> Difference {
         unchanged: pairs.len() - changed.len(),
         changed,
         new_blobs: fresh.len() as u64,
-        new_bytes: fresh.iter().sum(),
-        dropped_bytes: only(&old, &new).iter().sum(),
+        new_bytes: total(fresh),
+        dropped_bytes: total(only(&old, &new)),
     }
 }
 

@@ -501,6 +501,39 @@ fn an_import_brings_components_with_paths_of_its_own() {
 }
 
 #[test]
+fn the_documented_example_is_read() {
+    let text = include_str!("example.yaml");
+    let base = format!("{HEAD}components:\n  - {{name: os, images: [a]}}\n");
+    let effective = load(Path::new("site/airlock.yaml"), &Inputs::default(), &mut |path| {
+        Ok(if path == Path::new("base/airlock.yaml") {
+            base.clone()
+        } else {
+            text.to_owned()
+        })
+    })
+    .unwrap_or_else(|errors| panic!("{}", errors.render()));
+    let names: Vec<&str> = effective.components.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["tools", "monitoring", "extras", "base/os"]);
+}
+
+#[test]
+fn the_manifests_of_the_repository_are_read() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().join("airlock.yaml");
+        if path.exists() {
+            let loaded = load(&path, &Inputs::default(), &mut |path| {
+                std::fs::read_to_string(path)
+            });
+            loaded.unwrap_or_else(|errors| panic!("{}", errors.render()));
+            count += 1;
+        }
+    }
+    assert!(count > 0);
+}
+
+#[test]
 fn selection_by_component() {
     let text = format!(
         "{HEAD}components:\n  - {{name: tools, images: [a]}}\n  - {{name: tools-extra, images: [b]}}\n"
