@@ -13,7 +13,9 @@ struct Session {
 
 impl Session {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -73,11 +75,20 @@ fn missing_files() {
     let session = Session::new();
     seen!("no_manifest", session.run(&["lock"]));
     seen!("no_lock", session.run(&["tree"]));
-    seen!("no_public_key", session.run(&["verify", "a.tar", "--key", "airlock.pub"]));
+    seen!(
+        "no_public_key",
+        session.run(&["verify", "a.tar", "--key", "airlock.pub"])
+    );
     session.run(&["keygen"]);
-    seen!("no_bundle", session.run(&["verify", "a.tar", "--key", "airlock.pub"]));
+    seen!(
+        "no_bundle",
+        session.run(&["verify", "a.tar", "--key", "airlock.pub"])
+    );
     seen!("no_store", session.run(&["generations", "--store", "nowhere"]));
-    session.write("airlock.yaml", &manifest("  - {name: a, files: [{path: site.conf}]}\n"));
+    session.write(
+        "airlock.yaml",
+        &manifest("  - {name: a, files: [{path: site.conf}]}\n"),
+    );
     seen!("no_private_key", session.run(&["build", "--key", "other.key"]));
     seen!("no_local_file", session.run(&["lock"]));
 }
@@ -88,16 +99,46 @@ fn a_manifest_in_another_folder() {
     let session = Session::new();
     session.run(&["keygen"]);
     std::fs::create_dir(session.path().join("sub")).unwrap();
-    session.write("sub/airlock.yaml", &manifest("  - {name: a, files: [{path: site.conf}]}\n"));
+    session.write(
+        "sub/airlock.yaml",
+        &manifest("  - {name: a, files: [{path: site.conf}]}\n"),
+    );
     session.write("sub/site.conf", "listen = 127.0.0.1\n");
-    let built = session.run(&["build", "sub/airlock.yaml", "--key", "airlock.key", "--no-cache", "--no-importer", "-q"]);
+    let built = session.run(&[
+        "build",
+        "sub/airlock.yaml",
+        "--key",
+        "airlock.key",
+        "--no-cache",
+        "--no-importer",
+        "-q",
+    ]);
     assert!(built.starts_with("exit code: 0"), "{built}");
     assert!(session.path().join("sub/airlock.lock").is_file());
-    let verified = session.run(&["verify", "bundles/edge-1.0.0.airlock.tar", "--key", "airlock.pub", "-q"]);
+    let verified = session.run(&[
+        "verify",
+        "bundles/edge-1.0.0.airlock.tar",
+        "--key",
+        "airlock.pub",
+        "-q",
+    ]);
     assert!(verified.starts_with("exit code: 0"), "{verified}");
     session.write("sub/site.conf", "listen = 127.0.0.2\n");
     seen!("drift", session.run(&["lock", "sub/airlock.yaml", "--check"]));
-    seen!("changed_since_the_lock", session.run(&["pack", "sub/airlock.lock", "--key", "airlock.key", "--no-cache", "--no-importer", "--no-progress", "--out", "other"]));
+    seen!(
+        "changed_since_the_lock",
+        session.run(&[
+            "pack",
+            "sub/airlock.lock",
+            "--key",
+            "airlock.key",
+            "--no-cache",
+            "--no-importer",
+            "--no-progress",
+            "--out",
+            "other"
+        ])
+    );
 }
 
 #[test]
@@ -110,9 +151,15 @@ fn mistakes_in_a_manifest() {
         &manifest("  - name: a\n    images: [\"${registry}/busybox\", \"Not A Reference\"]\n"),
     );
     seen!("unknown_variable", session.run(&["lock"]));
-    session.write("airlock.yaml", "apiVersion: airlock.dev/v1\nkind: Manifest\n  metadata: {}\n");
+    session.write(
+        "airlock.yaml",
+        "apiVersion: airlock.dev/v1\nkind: Manifest\n  metadata: {}\n",
+    );
     seen!("no_yaml", session.run(&["lock"]));
-    session.write("airlock.yaml", &manifest("  - {name: a, k3s: {version: v1.34.5+k3s1}}\n"));
+    session.write(
+        "airlock.yaml",
+        &manifest("  - {name: a, k3s: {version: v1.34.5+k3s1}}\n"),
+    );
     seen!("not_supported_yet", session.run(&["lock"]));
 }
 
@@ -120,8 +167,14 @@ fn mistakes_in_a_manifest() {
 fn an_unreachable_registry() {
     let session = Session::new();
     // Port 1 of loopback: nothing listens there.
-    session.write("airlock.yaml", &manifest("  - {name: tools, images: [\"127.0.0.1:1/acme/app:1.0\"]}\n"));
-    seen!("unreachable", session.run(&["lock", "--retries", "0", "--no-progress"]));
+    session.write(
+        "airlock.yaml",
+        &manifest("  - {name: tools, images: [\"127.0.0.1:1/acme/app:1.0\"]}\n"),
+    );
+    seen!(
+        "unreachable",
+        session.run(&["lock", "--retries", "0", "--no-progress"])
+    );
 }
 
 #[test]
@@ -129,13 +182,22 @@ fn files_that_are_something_else() {
     let session = Session::new();
     session.run(&["keygen"]);
     session.write("text.tar", &"no bundle at all\n".repeat(100));
-    seen!("no_bundle_at_all", session.run(&["verify", "text.tar", "--key", "airlock.pub"]));
+    seen!(
+        "no_bundle_at_all",
+        session.run(&["verify", "text.tar", "--key", "airlock.pub"])
+    );
     session.write("airlock.lock", "{\"version\":1}");
     seen!("no_lock_at_all", session.run(&["tree"]));
-    seen!("private_for_public", session.run(&["verify", "text.tar", "--key", "airlock.key"]));
+    seen!(
+        "private_for_public",
+        session.run(&["verify", "text.tar", "--key", "airlock.key"])
+    );
     std::fs::create_dir(session.path().join("folder")).unwrap();
     session.write("folder/notes.txt", "mine");
-    seen!("no_store_at_all", session.run(&["generations", "--store", "folder"]));
+    seen!(
+        "no_store_at_all",
+        session.run(&["generations", "--store", "folder"])
+    );
     seen!("key_exists", session.run(&["keygen"]));
 }
 
@@ -143,7 +205,13 @@ fn files_that_are_something_else() {
 fn a_wrong_password() {
     let session = Session::new();
     session.run(&["keygen"]);
-    session.write("airlock.yaml", &manifest("  - {name: a, files: [{path: airlock.yaml}]}\n"));
+    session.write(
+        "airlock.yaml",
+        &manifest("  - {name: a, files: [{path: airlock.yaml}]}\n"),
+    );
     session.write("password", "guess\n");
-    seen!("wrong_password", session.run(&["build", "--key", "airlock.key", "--password-file", "password"]));
+    seen!(
+        "wrong_password",
+        session.run(&["build", "--key", "airlock.key", "--password-file", "password"])
+    );
 }
