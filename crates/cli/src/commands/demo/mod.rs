@@ -91,18 +91,10 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
     steps.note(&format!("{host}: {}", content::SUMMARY))?;
 
     steps.title("Connected side: lock, then build and sign")?;
-    steps.run(&["keygen", "--out", "demo.key"]).await?;
-    steps.run(&["lock", "airlock.yaml"]).await?;
+    steps.run("keygen --out demo.key").await?;
+    steps.run("lock airlock.yaml").await?;
     steps
-        .run(&[
-            "build",
-            "airlock.yaml",
-            "--key",
-            "demo.key",
-            "--out",
-            "bundles",
-            "--no-cache",
-        ])
+        .run("build airlock.yaml --key demo.key --out bundles --no-cache")
         .await?;
     let lock = read_lock(&dir.join("airlock.lock"))?;
     steps.check(
@@ -114,17 +106,7 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
 
     steps.title("The same lock makes the same bundle")?;
     steps
-        .run(&[
-            "pack",
-            "airlock.lock",
-            "--key",
-            "demo.key",
-            "--out",
-            "again",
-            "--no-cache",
-            "--jobs",
-            "1",
-        ])
+        .run("pack airlock.lock --key demo.key --out again --no-cache --jobs 1")
         .await?;
     let original = read_bundle(&dir.join("bundles/demo-1.0.0.airlock.tar"))?;
     let again = read_bundle(&dir.join("again/demo-1.0.0.airlock.tar"))?;
@@ -136,32 +118,22 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
 
     steps.title("A second release, with one more image")?;
     steps
-        .run(&[
-            "build",
-            "next.yaml",
-            "--key",
-            "demo.key",
-            "--out",
-            "bundles",
-            "--no-cache",
-        ])
+        .run("build next.yaml --key demo.key --out bundles --no-cache")
         .await?;
     let next = read_lock(&dir.join("next.lock"))?;
 
-    steps.title("The upstream is gone: this is the isolated side")?;
     drop(upstream);
+    isolated_side(&mut steps, dir, &lock, &next).await?;
+    Ok(steps)
+}
+
+async fn isolated_side(steps: &mut Steps, dir: &Path, lock: &Lock, next: &Lock) -> Result {
+    steps.title("The upstream is gone: this is the isolated side")?;
     steps
-        .run(&["verify", "bundles/demo-1.0.0.airlock.tar", "--key", "demo.pub"])
+        .run("verify bundles/demo-1.0.0.airlock.tar --key demo.pub")
         .await?;
     steps
-        .run(&[
-            "import",
-            "bundles/demo-1.0.0.airlock.tar",
-            "--key",
-            "demo.pub",
-            "--store",
-            "store",
-        ])
+        .run("import bundles/demo-1.0.0.airlock.tar --key demo.pub --store store")
         .await?;
 
     steps.title("A copy of the second release is tampered with: one bit in one layer")?;
@@ -173,17 +145,10 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
     files::replace("the tampered copy", &dir.join("tampered.airlock.tar"), &tampered)?;
     drop(tampered);
     steps
-        .run_refused(&["verify", "tampered.airlock.tar", "--key", "demo.pub"])
+        .run_refused("verify tampered.airlock.tar --key demo.pub")
         .await?;
     steps
-        .run_refused(&[
-            "import",
-            "tampered.airlock.tar",
-            "--key",
-            "demo.pub",
-            "--store",
-            "store",
-        ])
+        .run_refused("import tampered.airlock.tar --key demo.pub --store store")
         .await?;
     steps.check(
         "the store is byte-identical to before",
@@ -191,38 +156,23 @@ async fn round_trip(dir: &Path, global: &Global) -> Result<Steps> {
     )?;
 
     steps.title("Serve the store and pull everything back through oci-client")?;
-    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &lock).await?;
+    pull(steps, "serve store --listen 127.0.0.1:0", lock).await?;
 
     steps.title("Import the second release, serve it, and go back to the first")?;
     steps
-        .run(&[
-            "import",
-            "bundles/demo-1.1.0.airlock.tar",
-            "--key",
-            "demo.pub",
-            "--store",
-            "store",
-        ])
+        .run("import bundles/demo-1.1.0.airlock.tar --key demo.pub --store store")
         .await?;
-    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &next).await?;
-    steps.run(&["rollback", "--store", "store"]).await?;
-    steps.run(&["generations", "--store", "store"]).await?;
-    pull(&mut steps, &["serve", "store", "--listen", "127.0.0.1:0"], &lock).await?;
+    pull(steps, "serve store --listen 127.0.0.1:0", next).await?;
+    steps.run("rollback --store store").await?;
+    steps.run("generations --store store").await?;
+    pull(steps, "serve store --listen 127.0.0.1:0", lock).await?;
 
     steps.title("Or serve a bundle file as it is, without any import")?;
-    let serve = [
-        "serve",
-        "bundles/demo-1.1.0.airlock.tar",
-        "--key",
-        "demo.pub",
-        "--listen",
-        "127.0.0.1:0",
-    ];
-    pull(&mut steps, &serve, &next).await?;
-    Ok(steps)
+    let serve = "serve bundles/demo-1.1.0.airlock.tar --key demo.pub --listen 127.0.0.1:0";
+    pull(steps, serve, next).await
 }
 
-async fn pull(steps: &mut Steps, serve: &[&str], lock: &Lock) -> Result {
+async fn pull(steps: &mut Steps, serve: &str, lock: &Lock) -> Result {
     let mut server = steps.serve(serve).await?;
     let pulled = pull_back::everything(server.address(), lock).await;
     server.stop().await?;

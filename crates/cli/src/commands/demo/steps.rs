@@ -79,10 +79,10 @@ impl Steps {
         Ok(())
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(args)
+            .args(line.split(' '))
             .current_dir(&self.dir)
             .env("AIRLOCK_KEY_PASSWORD", super::PASSWORD)
             .env("AIRLOCK_PROGRESS", "none")
@@ -103,59 +103,57 @@ impl Steps {
         command
     }
 
-    async fn output(&self, args: &[&str]) -> Result<(Option<i32>, String, String)> {
-        self.say(&format!("   $ airlock {}\n", args.join(" ")))?;
+    async fn output(&self, line: &str) -> Result<(Option<i32>, String, String)> {
+        self.say(&format!("   $ airlock {line}\n"))?;
         let output = self
-            .command(args)
+            .command(line)
             .output()
             .await
-            .with_context(|| format!("the step could not be started: {}", args.join(" ")))?;
+            .with_context(|| format!("the step could not be started: {line}"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
     }
 
     /// A step that must succeed; without it the rest makes no sense.
-    pub(super) async fn run(&mut self, args: &[&str]) -> Result {
-        let (code, stdout, stderr) = self.output(args).await?;
+    pub(super) async fn run(&mut self, line: &str) -> Result {
+        let (code, stdout, stderr) = self.output(line).await?;
         for line in stdout.lines().filter(|line| !line.is_empty()) {
             self.say(&format!("     {line}\n"))?;
         }
         self.checks.push(Check {
-            check: format!("airlock {}", args.join(" ")),
+            check: format!("airlock {line}"),
             passed: code == Some(0),
         });
         if code == Some(0) {
             return Ok(());
         }
-        Err(Failure::from(anyhow::anyhow!(
-            "airlock {} failed:\n{stderr}",
-            args.join(" ")
-        )))
+        Err(Failure::from(anyhow::anyhow!("airlock {line} failed:\n{stderr}")))
     }
 
     /// A step whose answer must be no.
-    pub(super) async fn run_refused(&mut self, args: &[&str]) -> Result {
-        let (code, _, stderr) = self.output(args).await?;
+    pub(super) async fn run_refused(&mut self, line: &str) -> Result {
+        let verb = line.split(' ').next().unwrap_or(line);
+        let (code, _, stderr) = self.output(line).await?;
         for line in stderr.lines().filter(|line| !line.is_empty()).take(4) {
             self.say(&format!("     {line}\n"))?;
         }
         self.check(
-            &format!("airlock {} is refused with exit code 1", args[0]),
+            &format!("airlock {verb} is refused with exit code 1"),
             code == Some(1),
         )
     }
 
     /// Starts a server and waits until it says where it listens.
-    pub(super) async fn serve(&mut self, args: &[&str]) -> Result<Server> {
-        self.say(&format!("   $ airlock {}\n", args.join(" ")))?;
+    pub(super) async fn serve(&mut self, line: &str) -> Result<Server> {
+        self.say(&format!("   $ airlock {line}\n"))?;
         let mut child = self
-            .command(args)
+            .command(line)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().context("the server has no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
-        let address = tokio::time::timeout(Duration::from_secs(60), async {
+        let address = tokio::time::timeout(Duration::from_mins(1), async {
             while let Some(line) = lines.next_line().await? {
                 if let Some((_, address)) = line.split_once(" on http://") {
                     return Ok::<_, std::io::Error>(Some(address.trim().to_owned()));
