@@ -217,14 +217,14 @@ impl Bundle {
         })
     }
 
-    /// Reads and checks everything, and keeps nothing.
-    pub fn check(self) -> Result<Streamed, BundleError> {
-        self.stream(&mut CheckOnly)
+    /// Reads and checks everything, and keeps nothing. `progress` hears of the bytes as they are read.
+    pub fn check(self, progress: &mut dyn FnMut(u64)) -> Result<Streamed, BundleError> {
+        self.stream(&mut CheckOnly(progress))
     }
 }
 
 /// Asks for nothing but checks.
-struct CheckOnly;
+struct CheckOnly<'a>(&'a mut dyn FnMut(u64));
 
 /// A writer that cannot exist.
 enum NoWriter {}
@@ -239,11 +239,15 @@ impl BlobWriter for NoWriter {
     }
 }
 
-impl EntrySink for CheckOnly {
+impl EntrySink for CheckOnly<'_> {
     type Writer = NoWriter;
 
     fn take(&mut self, _: &Entry) -> Result<Take<NoWriter>, StoreError> {
         Ok(Take::Verify)
+    }
+
+    fn progress(&mut self, bytes: u64) {
+        (self.0)(bytes);
     }
 }
 

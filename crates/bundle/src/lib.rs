@@ -20,7 +20,7 @@
 //! let policy = airlock_trust::Policy::new([key.public().clone()])?;
 //! let bundle = airlock_bundle::Unverified::open("edge-1.0.airlock.tar".as_ref())?.verify(&policy)?;
 //! println!("{} files, signed by {:?}", bundle.index().entries().len(), bundle.verdict().findings());
-//! let streamed = bundle.check()?; // or stream(&mut sink), or extract_to(folder)
+//! let streamed = bundle.check(&mut |_| ())?; // or stream(&mut sink), or extract_to(folder)
 //! println!("{} artifacts", streamed.lock.artifacts.len());
 //! # Ok(())
 //! # }

@@ -16,7 +16,7 @@ use crate::files;
 use crate::sources::Sources;
 
 /// How long a credential helper may take; some ask a person.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
+const HELPER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Sources over the network and this machine. Resolver and packer give local paths relative to the
 /// working folder.

@@ -62,11 +62,13 @@ pub fn import<S: PublishStore>(
     if let Some(done) = unchanged(store, &index, &history, options)? {
         // There is nothing to take from it, and still a damaged copy must not pass for a good one.
         reporter.event(Event::Phase {
-            name: "verify",
-            artifacts: 0,
-            bytes: 0,
+            name: "verifying",
+            artifacts: 1,
+            bytes: index.total_size(),
         });
-        bundle.check()?;
+        let name = "bundle";
+        bundle.check(&mut |bytes| reporter.event(Event::Progress { name, bytes }))?;
+        reporter.event(Event::Done { name, digest: None });
         return Ok(done);
     }
     let lacking = lacking_bytes(store, &index)?;
@@ -108,7 +110,7 @@ fn add_and_publish<S: PublishStore>(
     reporter: &dyn Reporter,
 ) -> Result<Imported, ImportError> {
     reporter.event(Event::Phase {
-        name: "import",
+        name: "importing",
         artifacts: index.blobs().count() as u64,
         bytes: index.total_size(),
     });

@@ -86,7 +86,7 @@ impl Store {
         report.blobs = work.len() as u64;
         report.bytes = work.iter().map(|(_, size)| size).sum();
         reporter.event(Event::Phase {
-            name: "scrub",
+            name: "scrubbing",
             artifacts: report.blobs,
             bytes: report.bytes,
         });

@@ -80,7 +80,7 @@ fn other_tools_unpack_and_check_it_and_the_folder_is_read_again() {
             .unwrap()
             .verify(&fixture.policy())
             .unwrap();
-        assert_eq!(bundle.check().unwrap().lock, fixture.lock);
+        assert_eq!(bundle.check(&mut |_| ()).unwrap().lock, fixture.lock);
     }
 }
 

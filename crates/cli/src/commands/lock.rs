@@ -140,6 +140,7 @@ pub(crate) async fn check_against(
 }
 
 /// All that could not be pinned, with who needs it and what to do.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 pub(crate) fn unresolved(errors: ResolveErrors) -> Failure {
     let mut text = errors.to_string();
     let mut hints = Vec::new();

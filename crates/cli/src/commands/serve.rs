@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use airlock_bundle::BundleFile;
 use airlock_content::GenerationView;
 use airlock_registry::{AccessRecord, Config, Server};
 use airlock_store::Store;
@@ -13,7 +12,7 @@ use anyhow::Context;
 
 use crate::args::{Global, ServeArgs};
 use crate::failure::{Failure, Result};
-use crate::{bundles, interrupt, keys, print, progress, tls};
+use crate::{interrupt, keys, print, progress, tls};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
     let facts = std::fs::metadata(&args.path)
@@ -31,9 +30,7 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
     }
     let policy = keys::policy(&args.keys, args.threshold)?;
     // The whole content is checked before the first byte of it is served.
-    super::verify::verify(&args.path, &policy, &progress::reporter(global))?;
-    let bundle =
-        BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
+    let bundle = super::verify::open_checked(&args.path, &policy, &progress::reporter(global))?;
     serve(args, global, Arc::new(bundle), args.tls_dir.as_deref())
 }
 

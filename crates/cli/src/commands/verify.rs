@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use airlock_bundle::{BundleFile, EntrySink, Take};
-use airlock_content::{BlobWriter, Event, Reporter, StoreError};
+use airlock_bundle::BundleFile;
+use airlock_content::{Event, Reporter};
 use airlock_spec::lock::Lock;
 use airlock_spec::receipt::{Check, Outcome};
-use airlock_trust::Policy;
+use airlock_trust::{Policy, Verdict};
 use airlock_types::ByteSize;
 use serde::Serialize;
 
 use crate::args::{Global, VerifyArgs};
 use crate::bundles::{self, Facts};
 use crate::failure::Result;
-use crate::{keys, print, progress};
+use crate::{keys, print};
 
 /// What a verification established.
 #[derive(Debug, Serialize)]
@@ -29,69 +29,73 @@ pub(crate) struct Verified {
 
 pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result {
     let policy = keys::policy(&args.trust.keys, args.trust.threshold)?;
-    let verified = verify(&args.bundle, &policy, &progress::reporter(global))?;
+    let verified = verify(&args.bundle, &policy, &crate::progress::reporter(global))?;
     print::result(global, &verified, || verified.text())
 }
 
+/// What the bundle is called in progress events.
+const NAME: &str = "bundle";
+
 /// Verifies signatures, form and content. A file is hashed by all processors, a stream as it comes.
-pub(crate) fn verify(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>) -> Result<Verified> {
+fn verify(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>) -> Result<Verified> {
     bundles::must_exist(path)?;
-    let refused = |error| bundles::refused(path, error);
     if path.is_file() {
-        let bundle = BundleFile::open(path, policy).map_err(refused)?;
-        let bytes = bundle.index().total_size();
-        reporter.event(Event::Phase {
-            name: "verifying",
-            artifacts: 1,
-            bytes,
-        });
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        bundle
-            .check_content(threads, &|bytes| {
-                reporter.event(Event::Progress {
-                    name: "bundle",
-                    bytes,
-                })
-            })
-            .map_err(refused)?;
-        reporter.event(Event::Done {
-            name: "bundle",
-            digest: None,
-        });
+        let bundle = open_checked(path, policy, reporter)?;
         let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
-        return Ok(Verified::new(facts, bundle.verdict(), bundle.lock()));
+        return Ok(Verified::new(facts, signatures(bundle.verdict()), bundle.lock()));
     }
+    let refused = |error| bundles::refused(path, error);
     let bundle = bundles::open(path)?.verify(policy).map_err(refused)?;
     let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
-    let (check, ignored) = (
-        bundles::signature_check(bundle.verdict()),
-        bundles::ignored(bundle.verdict()),
-    );
-    let bytes = bundle.index().total_size();
+    let signatures = signatures(bundle.verdict());
+    begin(reporter, bundle.index().total_size());
+    let streamed = bundle
+        .check(&mut |bytes| progress(reporter, bytes))
+        .map_err(refused)?;
+    end(reporter);
+    Ok(Verified::new(facts, signatures, &streamed.lock))
+}
+
+/// The signatures that count, as one check, and a line for each that does not.
+fn signatures(verdict: &Verdict) -> (Check, Vec<String>) {
+    (bundles::signature_check(verdict), bundles::ignored(verdict))
+}
+
+/// Opens a bundle file and checks all of it. What is done with it then is done with the file that was
+/// checked, whatever becomes of its name.
+pub(crate) fn open_checked(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>) -> Result<BundleFile> {
+    let refused = |error| bundles::refused(path, error);
+    let bundle = BundleFile::open(path, policy).map_err(refused)?;
+    begin(reporter, bundle.index().total_size());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    bundle
+        .check_content(threads, &|bytes| progress(reporter, bytes))
+        .map_err(refused)?;
+    end(reporter);
+    Ok(bundle)
+}
+
+fn begin(reporter: &Arc<dyn Reporter>, bytes: u64) {
     reporter.event(Event::Phase {
         name: "verifying",
         artifacts: 1,
         bytes,
     });
-    let streamed = bundle.stream(&mut Watch(reporter)).map_err(refused)?;
+}
+
+fn progress(reporter: &Arc<dyn Reporter>, bytes: u64) {
+    reporter.event(Event::Progress { name: NAME, bytes });
+}
+
+fn end(reporter: &Arc<dyn Reporter>) {
     reporter.event(Event::Done {
-        name: "bundle",
+        name: NAME,
         digest: None,
     });
-    Ok(Verified::assemble(facts, check, ignored, &streamed.lock))
 }
 
 impl Verified {
-    fn new(facts: Facts, verdict: &airlock_trust::Verdict, lock: &Lock) -> Self {
-        Self::assemble(
-            facts,
-            bundles::signature_check(verdict),
-            bundles::ignored(verdict),
-            lock,
-        )
-    }
-
-    fn assemble(facts: Facts, signature: Check, ignored: Vec<String>, lock: &Lock) -> Self {
+    fn new(facts: Facts, (signature, ignored): (Check, Vec<String>), lock: &Lock) -> Self {
         let established = |check: &str, evidence: String| Check {
             check: check.to_owned(),
             result: Outcome::Established,
@@ -144,36 +148,5 @@ impl Verified {
         }
         out.push_str("\nverified\n");
         out
-    }
-}
-
-/// Asks for checks and reports how far they are.
-struct Watch<'a>(&'a Arc<dyn Reporter>);
-
-/// A writer that cannot exist.
-enum NoWriter {}
-
-impl BlobWriter for NoWriter {
-    fn write(&mut self, _: &[u8]) -> std::result::Result<(), StoreError> {
-        match *self {}
-    }
-
-    fn commit(self) -> std::result::Result<(), StoreError> {
-        match self {}
-    }
-}
-
-impl EntrySink for Watch<'_> {
-    type Writer = NoWriter;
-
-    fn take(&mut self, _: &airlock_bundle::Entry) -> std::result::Result<Take<NoWriter>, StoreError> {
-        Ok(Take::Verify)
-    }
-
-    fn progress(&mut self, bytes: u64) {
-        self.0.event(Event::Progress {
-            name: "bundle",
-            bytes,
-        });
     }
 }

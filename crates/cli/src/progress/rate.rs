@@ -47,11 +47,7 @@ impl Rate {
 
 fn per_second(bytes: u64, elapsed: Duration) -> u64 {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    if millis == 0 {
-        0
-    } else {
-        bytes.saturating_mul(1000) / millis
-    }
+    bytes.saturating_mul(1000).checked_div(millis).unwrap_or(0)
 }
 
 /// `38 s`, `2 min 05 s`, `1 h 02 min`.
