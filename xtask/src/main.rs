@@ -5,6 +5,7 @@
 //! cargo xtask test --only clippy     one step (repeat for more)
 //! cargo xtask test --skip deny       all but one step
 //! cargo xtask peers                  install the foreign programs that judge Airlock
+//! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
 #![allow(
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 mod cargo;
 mod checks;
+mod dist;
 mod peers;
 mod schema;
 mod steps;
@@ -44,6 +46,8 @@ enum Task {
     Ci(steps::Options),
     /// Install the missing test peers
     Peers,
+    /// Build a static airlock binary, for releases and for carrying in bundles
+    Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
     Schema {
         /// Only compare; fail when the file is stale
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Task::Test(options) => steps::run(&options, cargo::peers_are_required()),
         Task::Ci(options) => steps::run(&options, true),
         Task::Peers => peers::install(true),
+        Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };
     match done {

@@ -134,7 +134,7 @@ pub(crate) struct ConfigArgs {
 /// Clients that configuration is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConfigClient {
-    /// containerd: certs.d/<host>/hosts.toml
+    /// containerd: certs.d/HOST/hosts.toml
     Containerd,
     /// k3s: registries.yaml
     K3s,
