@@ -3,16 +3,17 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use airlock_content::{BlobBody, BlobRead, Generation, GenerationView, StoreError, Verifier};
+use airlock_hash::Engine;
 use airlock_spec::lock::Lock;
 use airlock_trust::{Policy, Verdict, Verified};
 use airlock_types::Digest;
 
 use crate::archive::Archive;
 use crate::bundle::content_error;
+use crate::content;
 use crate::header::{BLOCK, BLOCK_LEN, END, explain, header, padding};
 use crate::source::{CHUNK, Head, Source};
 use crate::{BundleError, CheckedIndex, Entry, EntryPath};
@@ -69,11 +70,7 @@ impl BundleFile {
         for (entry, offset) in index.entries().iter().zip(&offsets) {
             match &entry.path {
                 EntryPath::Lock => {
-                    let mut bytes = Vec::new();
-                    reader.check_content(entry, *offset, &mut vec![0; CHUNK], &mut |part| {
-                        bytes.extend_from_slice(part);
-                    })?;
-                    lock = Some(Lock::from_bytes(&bytes)?);
+                    lock = Some(Lock::from_bytes(&reader.read_verified(entry, *offset)?)?);
                 }
                 EntryPath::Blob(digest) => {
                     blobs.insert(*digest, (*offset, entry.size));
@@ -121,53 +118,46 @@ impl BundleFile {
         &self.lock
     }
 
-    /// Hashes the content of every entry, on `threads` threads. `progress` hears of the bytes as they are read.
+    /// Hashes the content of every entry, on `threads` threads, many entries at a time where the processor gains by
+    /// it. `progress` hears of the bytes as they are read. The error is that of the first entry that is wrong.
     pub fn check_content(&self, threads: usize, progress: &(dyn Fn(u64) + Sync)) -> Result<(), BundleError> {
+        self.check_content_with(Engine::best(), threads, progress)
+    }
+
+    /// [`check_content`](Self::check_content) by an engine of the caller's choice.
+    ///
+    /// # Panics
+    /// If this processor cannot run the engine.
+    pub fn check_content_with(
+        &self,
+        engine: Engine,
+        threads: usize,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), BundleError> {
         let reader = At {
             file: &self.file,
             path: &self.path,
         };
-        let entries = self.index.entries();
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let first: Mutex<Option<(usize, BundleError)>> = Mutex::new(None);
-        std::thread::scope(|scope| {
-            for _ in 0..threads.clamp(1, entries.len()) {
-                scope.spawn(|| {
-                    let mut buffer = vec![0; CHUNK];
-                    while !stop.load(Ordering::Relaxed) {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        let (Some(entry), Some(offset)) = (entries.get(at), self.offsets.get(at)) else {
-                            break;
-                        };
-                        let result = reader.check_content(entry, *offset, &mut buffer, &mut |part| {
-                            progress(part.len() as u64);
-                        });
-                        if let Err(error) = result {
-                            stop.store(true, Ordering::Relaxed);
-                            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-                            if first.as_ref().is_none_or(|(earlier, _)| at < *earlier) {
-                                *first = Some((at, error));
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some((_, error)) => Err(error),
-            None => Ok(()),
-        }
+        content::check(
+            engine,
+            threads,
+            reader,
+            self.index.entries(),
+            &self.offsets,
+            progress,
+        )
     }
 }
 
 /// Reads a file at positions.
-struct At<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
     file: &'a File,
     path: &'a Path,
 }
 
 impl At<'_> {
-    fn read(&self, buffer: &mut [u8], at: u64, entry: &str) -> Result<(), BundleError> {
+    pub(crate) fn read(&self, buffer: &mut [u8], at: u64, entry: &str) -> Result<(), BundleError> {
         self.file.read_exact_at(buffer, at).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 BundleError::Truncated {
@@ -231,26 +221,22 @@ impl At<'_> {
         Ok(part.split_at(before))
     }
 
-    fn check_content(
-        &self,
-        entry: &Entry,
-        offset: u64,
-        buffer: &mut [u8],
-        passed: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), BundleError> {
+    /// The content of an entry that is known to be small.
+    fn read_verified(&self, entry: &Entry, offset: u64) -> Result<Vec<u8>, BundleError> {
+        let mut bytes = Vec::new();
         let mut verifier = Verifier::new(entry.digest, entry.size);
-        let mut at = offset;
         let mut left = entry.size;
         while left > 0 {
-            let want = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-            let part = &mut buffer[..want];
-            self.read(part, at, &entry.path.to_string())?;
+            let done = bytes.len();
+            let want = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+            bytes.resize(done + want, 0);
+            let part = &mut bytes[done..];
+            self.read(part, offset + (entry.size - left), &entry.path.to_string())?;
             verifier.update(part).map_err(content_error(entry))?;
-            passed(part);
-            at += want as u64;
             left -= want as u64;
         }
-        verifier.finish().map_err(content_error(entry))
+        verifier.finish().map_err(content_error(entry))?;
+        Ok(bytes)
     }
 }
 

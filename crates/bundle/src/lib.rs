@@ -30,6 +30,7 @@
 mod archive;
 mod bundle;
 mod checked;
+mod content;
 mod error;
 mod extract;
 mod file;

@@ -48,6 +48,12 @@ impl Engine {
         }
     }
 
+    /// How many bytes of a stream to read at once, when `threads` threads hash: few system calls, yet not more memory
+    /// in all than 64 MiB up to 64 threads.
+    pub fn chunk(self, threads: usize) -> usize {
+        (MEMORY / threads.max(1) / self.lanes()).clamp(LEAST_CHUNK, MOST_CHUNK)
+    }
+
     /// Advances every state by as many blocks as the shortest input has. Too few streams to fill the lanes are
     /// done one after the other, where that is faster.
     ///
@@ -69,6 +75,10 @@ impl Engine {
         }
     }
 }
+
+const MEMORY: usize = 64 << 20;
+const LEAST_CHUNK: usize = 64 << 10;
+const MOST_CHUNK: usize = 256 << 10;
 
 /// From how many streams on the lanes are faster than one stream after the other, without SHA instructions.
 #[cfg(target_arch = "x86_64")]

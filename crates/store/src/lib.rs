@@ -34,6 +34,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod addition;
+mod check;
 mod files;
 mod gc;
 mod journal;

@@ -1,18 +1,17 @@
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use airlock_content::{BlobRead, Event, Missing, Need, Reporter, StoreError};
+use airlock_hash::Engine;
 use airlock_types::{Algorithm, Digest};
 
-use crate::recover::BlobFault;
+use crate::check::Check;
 use crate::{Store, files};
 
 /// How a scrub goes about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScrubOptions {
-    /// How many blobs are read at once; 0 for one per processor.
+    /// How many threads read; 0 for one per processor. Each has as many blobs in flight as pays off.
     pub threads: usize,
     /// Whether corrupt blobs are moved to `airlock/quarantine`, so that the next import brings them again.
     pub quarantine: bool,
@@ -65,6 +64,19 @@ impl ScrubReport {
 impl Store {
     /// Reads every blob and compares it with its name, then looks for what the generations need.
     pub fn scrub(&self, options: ScrubOptions, reporter: &dyn Reporter) -> Result<ScrubReport, StoreError> {
+        self.scrub_with(Engine::best(), options, reporter)
+    }
+
+    /// [`scrub`](Self::scrub) by an engine of the caller's choice.
+    ///
+    /// # Panics
+    /// If this processor cannot run the engine.
+    pub fn scrub_with(
+        &self,
+        engine: Engine,
+        options: ScrubOptions,
+        reporter: &dyn Reporter,
+    ) -> Result<ScrubReport, StoreError> {
         let mut report = ScrubReport::default();
         let mut work = Vec::new();
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
@@ -90,7 +102,7 @@ impl Store {
             artifacts: report.blobs,
             bytes: report.bytes,
         });
-        report.corrupt = self.check_all(&work, options.threads, reporter)?;
+        report.corrupt = Check::new(self, engine, reporter).run(&work, options.threads)?;
         let (reached, unreadable) = self.reached_as_far_as_readable()?;
         report.unreadable = unreadable;
         report.missing = reached
@@ -111,69 +123,6 @@ impl Store {
             self.quarantine(&mut report)?;
         }
         Ok(report)
-    }
-
-    fn check_all(
-        &self,
-        work: &[(Digest, u64)],
-        threads: usize,
-        reporter: &dyn Reporter,
-    ) -> Result<Vec<Corrupt>, StoreError> {
-        let threads = match threads {
-            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            some => some,
-        };
-        let next = AtomicUsize::new(0);
-        let corrupt = Mutex::new(Vec::new());
-        let run = || -> Result<(), StoreError> {
-            while let Some((digest, size)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let name = digest.short();
-                reporter.event(Event::Start {
-                    name: &name,
-                    bytes: Some(*size),
-                });
-                let result = self.check_blob(digest, |bytes| {
-                    reporter.event(Event::Progress { name: &name, bytes });
-                })?;
-                let found = match result {
-                    Ok(()) => {
-                        reporter.event(Event::Done {
-                            name: &name,
-                            digest: None,
-                        });
-                        continue;
-                    }
-                    Err(BlobFault::Content(error)) => error.to_string(),
-                    Err(BlobFault::Unreadable(error)) => format!("the file cannot be read: {error}"),
-                };
-                reporter.event(Event::Failed { name: &name });
-                corrupt
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(Corrupt {
-                        digest: *digest,
-                        size: *size,
-                        found,
-                        needed: false,
-                        quarantined: None,
-                    });
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(work.len())).map(|_| scope.spawn(run)).collect();
-            let mut result = run();
-            for other in others {
-                let joined = other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                result = result.and(joined);
-            }
-            result
-        })?;
-        let mut corrupt = corrupt.into_inner().unwrap_or_else(PoisonError::into_inner);
-        corrupt.sort_unstable_by_key(|blob| blob.digest);
-        Ok(corrupt)
     }
 
     fn quarantine(&self, report: &mut ScrubReport) -> Result<(), StoreError> {

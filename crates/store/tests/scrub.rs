@@ -5,8 +5,10 @@ mod common;
 
 use std::sync::Mutex;
 
-use airlock_content::{Event, Reporter, Silent, digest_of};
+use airlock_content::{BlobStore, BlobWriter, Event, Reporter, Silent, digest_of};
+use airlock_hash::Engine;
 use airlock_store::{ScrubOptions, Store};
+use airlock_types::{Algorithm, Digest};
 use common::{image, publish, put, root};
 
 #[derive(Default)]
@@ -76,4 +78,61 @@ fn a_corrupt_manifest_is_named() {
     let found = store.scrub(ScrubOptions::default(), &Silent).unwrap();
     assert_eq!(found.unreadable, [image.digest]);
     assert!(found.corrupt[0].needed);
+}
+
+/// Blobs of many sizes, some of them changed, shortened or named by SHA-512: every engine finds the same.
+#[test]
+fn every_engine_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path()).unwrap();
+    let mut expected = Vec::new();
+    for at in 0..60_usize {
+        let content: Vec<u8> = (0..at * at * 11)
+            .map(|byte| u8::try_from((byte + at) % 251).unwrap())
+            .collect();
+        let digest = if at % 10 == 3 {
+            Digest::Sha512(airlock_hash::sha512(&content))
+        } else {
+            digest_of(&content)
+        };
+        let mut writer = store.create(digest, content.len() as u64).unwrap();
+        writer.write(&content).unwrap();
+        writer.commit().unwrap();
+        if at % 7 == 5 {
+            let mut wrong = content;
+            let last = wrong.len() - 1;
+            if at % 2 == 0 {
+                wrong[last] ^= 1;
+            } else {
+                wrong.truncate(last);
+            }
+            std::fs::write(store.blob_path(&digest), wrong).unwrap();
+            expected.push(digest);
+        }
+    }
+    expected.sort_unstable();
+    assert!(
+        expected
+            .iter()
+            .any(|digest| digest.algorithm() == Algorithm::Sha512)
+    );
+    for engine in Engine::available() {
+        for threads in [1, 2, 5] {
+            let options = ScrubOptions {
+                threads,
+                quarantine: false,
+            };
+            let counter = Counter::default();
+            let report = store.scrub_with(engine, options, &counter).unwrap();
+            let found: Vec<_> = report.corrupt.iter().map(|corrupt| corrupt.digest).collect();
+            assert_eq!(found, expected, "{engine:?} on {threads} threads");
+            assert!(
+                report
+                    .corrupt
+                    .iter()
+                    .all(|corrupt| corrupt.found.contains("does not match"))
+            );
+            assert_eq!(*counter.0.lock().unwrap(), (report.bytes, report.bytes));
+        }
+    }
 }
