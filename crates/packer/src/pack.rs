@@ -221,7 +221,7 @@ where
     }
     reporter.event(Event::Phase {
         name: "packing",
-        artifacts: lock.artifacts.len() as u64,
+        artifacts: report.blobs.blobs,
         bytes: report.blobs.bytes,
     });
     let target = match options.output {
