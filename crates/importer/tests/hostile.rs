@@ -35,7 +35,8 @@ impl Random {
 }
 
 fn layer(random: &mut Random, kib: usize) -> String {
-    (0..kib * 64).map(|_| format!("{:016x}", random.next())).collect()
+    let words: Vec<String> = (0..kib * 64).map(|_| format!("{:016x}", random.next())).collect();
+    words.concat()
 }
 
 fn options() -> ImportOptions<'static> {
