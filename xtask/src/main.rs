@@ -5,6 +5,7 @@
 //! cargo xtask test --only clippy     one step (repeat for more)
 //! cargo xtask test --skip deny       all but one step
 //! cargo xtask peers                  install the foreign programs that judge Airlock
+//! cargo xtask fuzz [--seconds N]     each fuzz target for a while
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 mod cargo;
 mod checks;
 mod dist;
+mod fuzz;
 mod peers;
 mod schema;
 mod steps;
@@ -46,6 +48,12 @@ enum Task {
     Ci(steps::Options),
     /// Install the missing test peers
     Peers,
+    /// Run each fuzz target for a while; needs cargo-fuzz, see fuzz/README.md
+    Fuzz {
+        /// How long, in seconds
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        seconds: u64,
+    },
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -61,6 +69,7 @@ fn main() -> ExitCode {
         Task::Test(options) => steps::run(&options, cargo::peers_are_required()),
         Task::Ci(options) => steps::run(&options, true),
         Task::Peers => peers::install(true),
+        Task::Fuzz { seconds } => fuzz::targets(seconds),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

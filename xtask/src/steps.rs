@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, checks, peers, schema, testing};
+use crate::{cargo, checks, fuzz, peers, schema, testing};
 
 /// Which steps to run.
 #[derive(clap::Args)]
@@ -36,10 +36,12 @@ enum Step {
     Schema,
     /// cargo test --workspace
     Test,
+    /// Each fuzz target for ten seconds, where cargo-fuzz is installed
+    Fuzz,
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Peers,
         Self::Fmt,
         Self::Deny,
@@ -48,6 +50,7 @@ impl Step {
         Self::Build,
         Self::Schema,
         Self::Test,
+        Self::Fuzz,
     ];
 
     fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Step {
             Self::Build => "build",
             Self::Schema => "schema",
             Self::Test => "test",
+            Self::Fuzz => "fuzz",
         }
     }
 }
@@ -101,6 +105,7 @@ pub(crate) fn run(options: &Options, require: bool) -> Result<()> {
             Step::Build => cargo::build_airlock(),
             Step::Schema => cargo::build_airlock().and_then(|()| schema::check()),
             Step::Test => testing::run(&mut report, require),
+            Step::Fuzz => fuzz::step(&mut report),
         };
         if let Err(error) = &result {
             println!("error: {error:#}");

@@ -9,6 +9,7 @@ mod files;
 mod importer;
 mod interrupt;
 mod keys;
+mod logs;
 mod manifests;
 mod print;
 mod progress;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    logs::start(&cli.global);
     match commands::run(cli.command, &cli.global) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

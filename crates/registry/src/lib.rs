@@ -32,6 +32,8 @@ mod config;
 mod error;
 mod extras;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod listing;
 mod manifests;
 mod metrics;

@@ -298,7 +298,12 @@ impl FromStr for Reference {
                     || first == "localhost"
                     || first != first.to_lowercase() =>
             {
-                (first.parse()?, path)
+                let host: Host = first.parse()?;
+                // In lower case, as it is shown and kept, a bare word is read as a path of another registry.
+                if !host.as_str().contains(['.', ':', '[']) && host.as_str() != "localhost" {
+                    return Err(ReferenceError::Host(clip(first)));
+                }
+                (host, path)
             }
             _ => (Host("docker.io".into()), rest),
         };
@@ -403,6 +408,20 @@ mod tests {
                 .parse::<Reference>()
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_host_that_would_be_a_path_the_next_time_is_refused() {
+        for text in ["Registry/app:1", "MIRROR/team/app"] {
+            assert!(
+                matches!(text.parse::<Reference>(), Err(ReferenceError::Host(_))),
+                "{text}"
+            );
+        }
+        for text in ["LOCALHOST/app", "Registry:5000/app", "Registry.Example/app"] {
+            let reference: Reference = text.parse().unwrap();
+            assert_eq!(reference.to_string().parse(), Ok(reference), "{text}");
+        }
     }
 
     #[test]

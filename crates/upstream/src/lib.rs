@@ -39,6 +39,8 @@ mod credentials;
 mod download;
 mod endpoint;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod http;
 mod redirect;

@@ -333,7 +333,7 @@ pub(crate) fn decoded(answer: &Small, limit: u64, what: &str) -> Result<Bytes, S
 }
 
 /// The target of `Link: <…>; rel="next"` (RFC 8288), absolute or relative.
-fn next_page(headers: &HeaderMap<HeaderValue>, base: &Url) -> Option<Url> {
+pub(crate) fn next_page(headers: &HeaderMap<HeaderValue>, base: &Url) -> Option<Url> {
     let name: HeaderName = LINK;
     headers.get_all(name).iter().find_map(|value| {
         value.to_str().ok()?.split(", <").find_map(|link| {

@@ -471,7 +471,7 @@ impl Failures {
                 if error.kind == SourceErrorKind::NotFound {
                     tracing::debug!(%error, "not found at this place");
                 } else {
-                    tracing::warn!(%error, "this place cannot help");
+                    tracing::info!(%error, "this place cannot help");
                 }
                 self.errors.push((place.at == place.origin, error));
                 Ok(())

@@ -4,7 +4,9 @@
 mod clients;
 mod credentials;
 mod demo;
+mod disks;
 mod interrupted;
+mod kills;
 mod layout;
 mod lock_digests;
 mod offline;

@@ -215,6 +215,41 @@ fn renamed_entries_are_refused_under_any_name() {
     }
 }
 
+/// Names that some file systems take for the same file, one more entry each, at every place.
+#[test]
+fn entries_under_a_name_of_another_form_are_refused() {
+    let fixture = Fixture::new();
+    let pieces = pieces(&fixture);
+    for at in 0..pieces.len() {
+        let original = fixture.layout.entries()[at].name.clone();
+        for name in [
+            original.to_uppercase(),
+            original.replace(['a', 'A'], "\u{ff41}"),
+            original.replace('e', "e\u{301}"),
+            original.replace('s', "\u{17f}"),
+            format!("{original}."),
+            format!("{original} "),
+            format!("./{original}"),
+            original.replace('/', "//"),
+            original.replace('/', "\\"),
+            format!("{original}\u{200d}"),
+        ] {
+            if name == original || name.len() > 100 {
+                continue;
+            }
+            let mut field = [0; 100];
+            field[..name.len()].copy_from_slice(name.as_bytes());
+            let mut twin = pieces[at].clone();
+            patch(&mut twin, 0, &field);
+            for place in [at + 1, pieces.len()] {
+                let mut doubled = pieces.clone();
+                doubled.insert(place, twin.clone());
+                refused(&fixture, &join(&doubled), &format!("{name:?} at {place}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn only_plain_files_are_read() {
     let fixture = Fixture::new();

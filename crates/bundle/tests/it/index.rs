@@ -262,6 +262,50 @@ fn a_lock_that_disagrees_with_the_index_is_refused() {
     }
 }
 
+/// The fixture's archive with another lock, which its index names.
+fn with_lock(fixture: &Fixture, lock: &[u8]) -> Vec<u8> {
+    let mut index = fixture.layout.index().clone();
+    index.lock = digest_of(lock);
+    (index.files[1].sha256, index.files[1].size) = (HexSha256(index.lock), lock.len() as u64);
+    let sums = fix_sums(&mut index);
+    let mut files = files(fixture);
+    files.insert(0, ("SHA256SUMS".to_owned(), sums));
+    files.insert(1, ("airlock.lock".to_owned(), lock.to_vec()));
+    archive(fixture, &index.to_bytes(), &files)
+}
+
+#[test]
+fn a_lock_that_two_readers_could_read_differently_is_refused() {
+    let fixture = Fixture::new();
+    let text = String::from_utf8(fixture.lock.to_bytes()).unwrap();
+    fixture.read(with_lock(&fixture, text.as_bytes())).unwrap();
+    for (what, changed) in [
+        ("a key twice", text.replacen('{', "{\"name\":\"other\",", 1)),
+        (
+            "a key twice, escaped",
+            text.replacen('{', "{\"n\\u0061me\":\"other\",", 1),
+        ),
+        (
+            "a key twice further in",
+            text.replacen("\"kind\":", "\"kind\":\"chart\",\"kind\":", 1),
+        ),
+        ("nothing but depth", "[".repeat(100_000)),
+        (
+            "depth in a field",
+            text.replacen('{', &format!("{{\"x\":{}", "[".repeat(100_000)), 1),
+        ),
+        ("depth of objects", "{\"a\":".repeat(100_000)),
+        ("another document behind it", format!("{text}{{}}")),
+    ] {
+        let archive = with_lock(&fixture, changed.as_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.tar");
+        std::fs::write(&path, &archive).unwrap();
+        let in_place = airlock_bundle::BundleFile::open(&path, &fixture.policy());
+        assert!(fixture.read(archive).is_err() && in_place.is_err(), "{what}");
+    }
+}
+
 #[test]
 fn locks_that_no_bundle_can_hold_are_refused() {
     let mut contents = Contents::new();

@@ -1,0 +1,281 @@
+//! Upstreams that refuse, lack or guard something, as seen from the command line.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use airlock_testkit as testkit;
+use airlock_testkit::{Action, Auth, FakeUpstream, Fault, Options};
+use tempfile::TempDir;
+
+const USER: &str = "releaser";
+const PASSWORD: &str = "hunter2-of-the-authfile";
+const URL_PASSWORD: &str = "swordfish-of-the-address";
+/// `USER:PASSWORD` and `USER:URL_PASSWORD` as they travel.
+const ENCODED: [&str; 2] = [
+    "cmVsZWFzZXI6aHVudGVyMi1vZi10aGUtYXV0aGZpbGU=",
+    "cmVsZWFzZXI6c3dvcmRmaXNoLW9mLXRoZS1hZGRyZXNz",
+];
+
+struct Session {
+    folder: TempDir,
+    server: FakeUpstream,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Session {
+    fn new(content: testkit::Upstream, options: Options) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let server = runtime.block_on(FakeUpstream::start(content, options)).unwrap();
+        let session = Self {
+            folder: tempfile::tempdir().unwrap(),
+            server,
+            _runtime: runtime,
+        };
+        assert_eq!(session.run(&["keygen"]).0, 0);
+        session
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn manifest(&self, images: &[String], more: &str) {
+        let mut text = "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {name: edge, version: 1.0.0}\n\
+                        platforms: [linux/amd64]\ncomponents:\n- name: app\n  images:\n"
+            .to_owned();
+        for image in images {
+            writeln!(text, "  - {image:?}").unwrap();
+        }
+        fs::write(self.path("airlock.yaml"), text + more).unwrap();
+    }
+
+    /// Exit code, and everything printed.
+    fn run(&self, words: &[&str]) -> (i32, String) {
+        let host = self.server.host();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_airlock"));
+        command
+            .args(words)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AIRLOCK_KEY_PASSWORD", "test")
+            .stdin(Stdio::null());
+        if matches!(words[0], "lock" | "build") {
+            command.args(["--insecure", &host, "--retries", "0"]);
+        }
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code().unwrap(), text.concat())
+    }
+
+    fn lock(&self, more: &[&str]) -> (i32, String) {
+        self.run(&[&["lock"], more].concat())
+    }
+
+    fn build(&self, more: &[&str]) -> (i32, String) {
+        let words = [
+            "build",
+            "--locked",
+            "--key",
+            "airlock.key",
+            "--no-importer",
+            "--no-cache",
+        ];
+        self.run(&[&words, more].concat())
+    }
+}
+
+fn thirty() -> (testkit::Upstream, Vec<String>) {
+    let mut content = testkit::Upstream::new();
+    let names: Vec<String> = (0..30).map(|at| format!("team/app-{at:02}")).collect();
+    for name in &names {
+        content.push(name, "1", &testkit::image(name, "linux/amd64"));
+    }
+    (content, names)
+}
+
+#[test]
+fn one_of_thirty_images_is_missing() {
+    let (content, names) = thirty();
+    let session = Session::new(content, Options::default());
+    let host = session.server.host();
+    let images: Vec<String> = names.iter().map(|name| format!("{host}/{name}:1")).collect();
+    session.manifest(&images, "");
+    let lost = &names[17];
+    let only_it = |text: &str| {
+        let named: Vec<&String> = names
+            .iter()
+            .filter(|name| text.contains(&format!("/{name}")))
+            .collect();
+        assert_eq!(named, [lost], "{text}");
+    };
+
+    session
+        .server
+        .fault(Fault::on(format!("/v2/{lost}/manifests/*"), Action::Status(404)));
+    let (code, text) = session.lock(&["--quiet"]);
+    assert_eq!(code, 3, "{text}");
+    only_it(&text);
+    assert!(!session.path("airlock.lock").exists());
+
+    session.server.heal();
+    let (code, text) = session.lock(&[]);
+    assert_eq!(code, 0, "{text}");
+
+    // Everything is locked, then one image goes.
+    session
+        .server
+        .fault(Fault::on(format!("/v2/{lost}/*"), Action::Status(404)));
+    let (code, text) = session.build(&["--quiet"]);
+    assert_eq!(code, 3, "{text}");
+    only_it(&text);
+    assert!(bundles(&session.path("bundles")).is_empty());
+
+    session.server.heal();
+    let (code, text) = session.build(&[]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(bundles(&session.path("bundles")).len(), 1);
+}
+
+/// Bundles, whole ones, in a folder.
+fn bundles(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".airlock.tar"))
+        .collect()
+}
+
+/// Every file below a folder, but those in which somebody wrote the secrets.
+fn contents(folder: &Path, out: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents(&path, out);
+        } else if !path.ends_with("auth.json") && !path.ends_with("airlock.yaml") {
+            out.push((path.clone(), fs::read(path).unwrap()));
+        }
+    }
+}
+
+#[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story: what is done, then where nothing may be"
+)]
+fn secrets_are_nowhere() {
+    let mut content = testkit::Upstream::new();
+    content.push(
+        "team/app",
+        "1",
+        &testkit::multi_arch("app", &["linux/amd64", "linux/arm64"]),
+    );
+    content.file("/tool.txt", "a tool\n");
+    let auth = Auth::Token {
+        credentials: Some((USER.to_owned(), PASSWORD.to_owned())),
+        identity_token: None,
+        expires_in: Some(300),
+    };
+    let session = Session::new(
+        content,
+        Options {
+            auth,
+            ..Options::default()
+        },
+    );
+    let host = session.server.host();
+    let auths = |encoded: &str| format!("{{\"auths\": {{\"{host}\": {{\"auth\": \"{encoded}\"}}}}}}");
+    fs::write(session.path("auth.json"), auths(ENCODED[0])).unwrap();
+    let manifest = |url: &str| {
+        let tool = format!("  files: [{{url: \"{url}\"}}]\n");
+        session.manifest(&[format!("{host}/team/app:1")], &tool);
+    };
+    let mut said = Vec::new();
+    let loud = ["-vvv", "--authfile", "auth.json", "--progress", "json"];
+    let json = ["-vv", "--authfile", "auth.json", "--output", "json"];
+    manifest(&format!("http://{USER}:{URL_PASSWORD}@{host}/tool.txt"));
+    for more in [&loud[..], &json[..]] {
+        let refused = session.lock(more);
+        assert_eq!(refused.0, 2, "{}", refused.1);
+        said.push(refused);
+    }
+    manifest(&session.server.url("/tool.txt"));
+    let start = said.len();
+    said.push(session.lock(&loud));
+    said.push(session.build(&loud));
+    assert!(said[start..].iter().all(|(code, _)| *code == 0), "{said:?}");
+    assert_eq!(bundles(&session.path("bundles")).len(), 1);
+    for command in ["ls", "tree", "inspect"] {
+        let bundle = bundles(&session.path("bundles")).remove(0);
+        said.push(session.run(&[command, bundle.to_str().unwrap()]));
+    }
+    // Now everything goes wrong that can.
+    for action in [
+        Action::Status(500),
+        Action::Status(401),
+        Action::Status(403),
+        Action::Status(404),
+        Action::Close,
+        Action::RedirectLoop,
+        Action::Corrupt,
+        Action::Redirect(format!("http://{USER}:{URL_PASSWORD}@127.0.0.1:1/elsewhere")),
+    ] {
+        session.server.fault(Fault::on("*", action));
+        for more in [&loud[..], &json[..]] {
+            let locked = session.lock(&[more, &["--lock-file", "other.lock"]].concat());
+            let built = session.build(&[more, &["--out", "other"]].concat());
+            assert!(locked.0 != 0 && built.0 != 0, "{locked:?} {built:?}");
+            said.extend([locked, built]);
+        }
+        session.server.heal();
+    }
+    assert!(
+        said.iter().any(|(_, text)| text.contains("airlock_upstream::")),
+        "there are no logs to look at"
+    );
+    // A wrong password is a secret as well, if only of another place.
+    fs::write(session.path("auth.json"), auths(ENCODED[1])).unwrap();
+    let refused = session.lock(&[&loud[..], &["--lock-file", "other.lock"]].concat());
+    assert_ne!(refused.0, 0);
+    said.push(refused);
+    fs::write(
+        session.path("auth.json"),
+        format!("{{\"auths\": {{\"{host}\": {{\"auth\": \"{PASSWORD}\"}}}}"),
+    )
+    .unwrap();
+    said.push(session.lock(&loud));
+
+    let secrets = [
+        PASSWORD,
+        URL_PASSWORD,
+        ENCODED[0],
+        ENCODED[1],
+        "token-1",
+        "token-2",
+    ];
+    for (code, text) in &said {
+        for secret in secrets {
+            assert!(!text.contains(secret), "{secret} is shown (exit {code}):\n{text}");
+        }
+    }
+    let mut files = Vec::new();
+    contents(session.folder.path(), &mut files);
+    assert!(files.len() > 3);
+    for (path, bytes) in files {
+        for secret in secrets {
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {}", path.display());
+        }
+    }
+}
