@@ -5,6 +5,7 @@
 //! cargo xtask test --only clippy     one step (repeat for more)
 //! cargo xtask test --skip deny       all but one step
 //! cargo xtask peers                  install the foreign programs that judge Airlock
+//! cargo xtask bench [WHAT]           airlock against its peers, as a table
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cargo;
 mod checks;
 mod dist;
@@ -46,6 +48,12 @@ enum Task {
     Ci(steps::Options),
     /// Install the missing test peers
     Peers,
+    /// Measure airlock against its peers; `cargo xtask bench -- --help` lists what can be chosen
+    Bench {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -61,6 +69,7 @@ fn main() -> ExitCode {
         Task::Test(options) => steps::run(&options, cargo::peers_are_required()),
         Task::Ci(options) => steps::run(&options, true),
         Task::Peers => peers::install(true),
+        Task::Bench { arguments } => bench::run(&arguments),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };
