@@ -38,6 +38,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
         keep_versions: args.keep_versions.into(),
         allow_downgrade: reason,
         sign: Some(&key),
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         ..ImportOptions::new(clock::now(), concat!("airlock ", env!("CARGO_PKG_VERSION")))
     };
     let imported = import(bundle, &store, &options, &*progress::reporter(global)).map_err(|error| {
