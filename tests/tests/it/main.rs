@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod clients;
+mod concurrency;
 mod credentials;
 mod demo;
 mod interrupted;
 mod layout;
 mod lock_digests;
+mod memory;
 mod offline;
 mod peers;
 mod refusals;
