@@ -9,7 +9,7 @@ pub enum Event<'a> {
     Phase {
         /// What is being done, in one word.
         name: &'static str,
-        /// How many artifacts it covers.
+        /// How many artifacts or blobs it covers: as many `Done` or `Failed` follow.
         artifacts: u64,
         /// How many bytes it will move, 0 where that is not known.
         bytes: u64,

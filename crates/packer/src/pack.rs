@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::needs::{Need, needs};
-use crate::partial::{Partial, holds};
+use crate::partial::{Left, Partial, left};
 use crate::take::{Cancel, Take, TakeError};
 use crate::{Missing, PackError};
 
@@ -221,7 +221,7 @@ where
     }
     reporter.event(Event::Phase {
         name: "packing",
-        artifacts: lock.artifacts.len() as u64,
+        artifacts: report.blobs.blobs,
         bytes: report.blobs.bytes,
     });
     let target = match options.output {
@@ -267,7 +267,10 @@ async fn measure(importer: Importer) -> Result<airlock_bundle::Importer, PackErr
 /// How an entry got into its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    Fetched,
+    /// From a source, but for so many bytes that an earlier attempt had left.
+    Fetched {
+        kept: u64,
+    },
     Cached,
     Resumed,
     /// From the lock or a local file.
@@ -330,7 +333,10 @@ where
             .buffer_unordered(self.jobs);
         while let Some((entry, result)) = results.next().await {
             match result {
-                Ok(Fate::Fetched) => report.fetched.add(entry.size),
+                Ok(Fate::Fetched { kept }) => {
+                    report.fetched.add(entry.size - kept);
+                    report.resumed.bytes += kept;
+                }
                 Ok(Fate::Cached) => report.cached.add(entry.size),
                 Ok(Fate::Resumed) => report.resumed.add(entry.size),
                 Ok(Fate::Local) => {}
@@ -385,14 +391,17 @@ where
         name: &str,
     ) -> Result<Fate, Failure> {
         let path = partial.map_or_else(|| PathBuf::from("-"), |partial| partial.path().to_owned());
+        let mut start = 0;
         if let Some(partial) = partial.filter(|partial| partial.resumed) {
             let (file, entry, cancel) = (Arc::clone(&partial.file), entry.clone(), self.cancel.clone());
-            let held = self
-                .watched(name, move |passed| holds(&file, &entry, &cancel, passed))
+            let found = self
+                .watched(name, move |passed| left(&file, &entry, &cancel, passed))
                 .await?
                 .map_err(PackError::io("reading the unfinished bundle", &path))?;
-            if held {
-                return Ok(Fate::Resumed);
+            match found {
+                Left::All => return Ok(Fate::Resumed),
+                Left::Start(bytes) => start = bytes,
+                Left::Nothing => {}
             }
         }
         let place: Place = partial.map(|partial| (Arc::clone(&partial.file), entry.content));
@@ -453,13 +462,25 @@ where
             }
         }
         let mut first_error = None;
+        // What was left of it may be damaged after a power cut, so each source is asked for the whole as well.
+        let starts = [start, 0];
+        let starts = if start > 0 { &starts[..] } else { &starts[1..] };
         for (origin, want) in &need.from {
-            match self.fetch(entry, name, (origin, want), &place, tee, &path).await {
-                Ok(()) => return Ok(Fate::Fetched),
-                Err(Failure::Missing(error)) => {
-                    first_error.get_or_insert(error);
+            for kept in starts {
+                match self
+                    .fetch(entry, name, (origin, want), *kept, &place, tee, &path)
+                    .await
+                {
+                    Ok(()) => return Ok(Fate::Fetched { kept: *kept }),
+                    Err(Failure::Missing(error)) => {
+                        let corrupt = error.kind == SourceErrorKind::Corrupt;
+                        first_error.get_or_insert(error);
+                        if !corrupt {
+                            break;
+                        }
+                    }
+                    Err(fatal @ Failure::Fatal(_)) => return Err(fatal),
                 }
-                Err(fatal @ Failure::Fatal(_)) => return Err(fatal),
             }
         }
         Err(Failure::Missing(first_error.unwrap_or_else(|| {
@@ -467,31 +488,42 @@ where
         })))
     }
 
-    /// From one source, through a channel, to a thread that hashes and writes.
+    /// From one source, through a channel, to a thread that hashes and writes. The first `kept` bytes are
+    /// in their place already.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, of the facts about one transfer"
+    )]
     async fn fetch(
         &self,
         entry: &LayoutEntry,
         name: &str,
         (origin, want): (&Origin, &Descriptor),
+        kept: u64,
         place: &Place,
         tee: Option<&Arc<C>>,
         path: &Path,
     ) -> Result<(), Failure> {
+        let (digest, size) = (entry.digest, entry.size);
+        let (tee, place, cancel) = (tee.cloned(), place.clone(), self.cancel.clone());
+        let take = self
+            .watched(name, move |passed| {
+                let mut take = match tee {
+                    Some(cache) => Take::with_cache(cache.create(digest, size)?, place, cancel),
+                    None => Take::new(Verifier::new(digest, size), place, cancel),
+                };
+                take.keep(kept, passed)?;
+                Ok(take)
+            })
+            .await?
+            .map_err(|error| fatal(error, path))?;
         let mut stream = self
             .source
-            .open(origin, want, 0)
+            .open(origin, want, kept)
             .await
             .map_err(Failure::Missing)?;
         let (sender, receiver) = mpsc::channel::<Bytes>(16);
-        let (digest, size) = (entry.digest, entry.size);
-        let (tee, place, cancel) = (tee.cloned(), place.clone(), self.cancel.clone());
-        let worker = spawn_blocking(move || {
-            let take = match tee {
-                Some(cache) => Take::with_cache(cache.create(digest, size)?, place, cancel),
-                None => Take::new(Verifier::new(digest, size), place, cancel),
-            };
-            take.receive(receiver)
-        });
+        let worker = spawn_blocking(move || take.receive(receiver));
         let mut broken = None;
         while let Some(next) = stream.next().await {
             match next {

@@ -154,40 +154,56 @@ fn check_space(file: &File, path: &Path, len: u64) -> Result<(), PackError> {
     Ok(())
 }
 
-/// Whether an earlier attempt left exactly this entry's content in its place. Blocks.
-pub(crate) fn holds(
+/// What an earlier attempt left of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// All of it, checked.
+    All,
+    /// So many bytes from its start, as far as the file system can tell. They are not checked.
+    Start(u64),
+    /// Nothing that is worth keeping.
+    Nothing,
+}
+
+/// Looks for what an earlier attempt left in the place of an entry. Blocks.
+pub(crate) fn left(
     file: &File,
     entry: &LayoutEntry,
     cancel: &Cancel,
     passed: &mut dyn FnMut(u64),
-) -> io::Result<bool> {
+) -> io::Result<Left> {
     let end = entry.content + entry.size;
     // Where nothing was written there is a hole, which need not be hashed. No answer means no holes.
     if entry.size > 0
         && let Ok(hole) = seek(file, SeekFrom::Hole(entry.content))
         && hole < end
     {
-        return Ok(false);
+        // Content is written from its start on, in pieces; the last one may not be whole.
+        let whole = (hole.saturating_sub(entry.content) / CHUNK as u64).saturating_sub(1);
+        return Ok(match whole * CHUNK as u64 {
+            0 => Left::Nothing,
+            start => Left::Start(start),
+        });
     }
     let mut verifier = Verifier::new(entry.digest, entry.size);
     let mut buffer = vec![0; CHUNK];
     let mut at = entry.content;
     while at < end {
         if cancel.is_set() {
-            return Ok(false);
+            return Ok(Left::Nothing);
         }
         let want = usize::try_from(end - at).map_or(CHUNK, |left| left.min(CHUNK));
         file.read_exact_at(&mut buffer[..want], at)?;
         if verifier.update(&buffer[..want]).is_err() {
-            return Ok(false);
+            return Ok(Left::Nothing);
         }
         at += want as u64;
     }
-    let right = verifier.finish().is_ok();
-    if right {
-        passed(entry.size);
+    if verifier.finish().is_err() {
+        return Ok(Left::Nothing);
     }
-    Ok(right)
+    passed(entry.size);
+    Ok(Left::All)
 }
 
 #[cfg(test)]

@@ -104,8 +104,7 @@ impl<W: BlobWriter> Take<W> {
         }
     }
 
-    /// Hashes before it writes, so that nothing is ever written past the blob's own place.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), TakeError> {
+    fn hash(&mut self, bytes: &[u8]) -> Result<(), TakeError> {
         if self.cancel.is_set() {
             return Err(io::Error::from(io::ErrorKind::Interrupted).into());
         }
@@ -113,6 +112,30 @@ impl<W: BlobWriter> Take<W> {
             Check::Here(verifier) => verifier.update(bytes)?,
             Check::Cache(writer) => writer.write(bytes)?,
         }
+        Ok(())
+    }
+
+    /// Hashes the first `count` bytes, which are in their place already.
+    pub(crate) fn keep(&mut self, count: u64, passed: &mut dyn FnMut(u64)) -> Result<(), TakeError> {
+        let Some((file, start)) = self.place.clone() else {
+            return Ok(());
+        };
+        let mut buffer = vec![0; CHUNK];
+        let (mut at, end) = (start, start + count);
+        while at < end {
+            let want = usize::try_from(end - at).map_or(CHUNK, |left| left.min(CHUNK));
+            file.read_exact_at(&mut buffer[..want], at)?;
+            self.hash(&buffer[..want])?;
+            at += want as u64;
+            passed(want as u64);
+        }
+        self.place = Some((file, end));
+        Ok(())
+    }
+
+    /// Hashes before it writes, so that nothing is ever written past the blob's own place.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), TakeError> {
+        self.hash(bytes)?;
         if let Some((file, at)) = &mut self.place {
             file.write_all_at(bytes, *at)?;
             *at += bytes.len() as u64;

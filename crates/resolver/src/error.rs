@@ -194,9 +194,23 @@ impl fmt::Display for What {
     }
 }
 
+/// How much of what was wanted failed; parts of the manifest that are no artifacts are not counted as such.
+fn summary(failures: &[Failure], wanted: usize) -> String {
+    let artifacts = failures
+        .iter()
+        .filter(|failure| matches!(failure.kind, What::Artifact(_)))
+        .count();
+    match (artifacts, failures.len() - artifacts) {
+        (0, 1) => "the manifest asks for something that cannot be locked".to_owned(),
+        (0, parts) => format!("the manifest asks for {parts} things that cannot be locked"),
+        (_, 0) => format!("{artifacts} of {wanted} artifacts cannot be locked"),
+        (_, parts) => format!("{artifacts} of {wanted} artifacts cannot be locked, and {parts} other things"),
+    }
+}
+
 /// Everything that could not be pinned, in the order of the manifest.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} of {wanted} artifacts cannot be locked", .failures.len())]
+#[error("{}", summary(.failures, *.wanted))]
 pub struct ResolveErrors {
     /// One for each.
     pub failures: Vec<Failure>,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::future::Future;
+use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -22,6 +23,13 @@ async fn stop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<
         }
     })
     .await
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    bytes
+        .windows(part.len())
+        .position(|window| window == part)
+        .unwrap()
 }
 
 #[test]
@@ -49,6 +57,54 @@ fn a_pack_that_is_stopped_anywhere_is_completed_by_the_next() {
         }
         assert!(stopped > 5, "{stopped}");
         assert!(resumed > 5, "{resumed}");
+    });
+}
+
+/// A blob that broke off goes on where it was; if what was left of it is damaged, it is fetched whole.
+#[test]
+fn a_large_blob_goes_on_where_it_was() {
+    let world = World::new(&[&[3_000_000, 10]]);
+    let large = *world
+        .source
+        .contents
+        .iter()
+        .max_by_key(|(_, bytes)| bytes.len())
+        .unwrap()
+        .0;
+    let elsewhere = tempfile::tempdir().unwrap();
+    run(async {
+        let expected = world.bytes(elsewhere.path()).await;
+        for damaged in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = || Options::new(Output::Folder(folder.path().to_owned()));
+            world.source.fail(large, Fault::Breaks(2_000_000));
+            world.pack(options()).await.unwrap_err();
+            world.source.faults.lock().unwrap().clear();
+            if damaged {
+                let file = fs::OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .open(partial(folder.path()))
+                    .unwrap();
+                let at = find(&expected, &world.source.contents[&large][..64]) + 1000;
+                file.write_all_at(&[expected[at] ^ 1], at as u64).unwrap();
+            }
+            world.source.offsets.lock().unwrap().clear();
+            let report = world.pack(options()).await.unwrap();
+            assert!(world.check(&report) == expected);
+            let offsets = std::mem::take(&mut *world.source.offsets.lock().unwrap());
+            if damaged {
+                assert!(
+                    matches!(offsets[..], [first, 0] if first > 1_000_000),
+                    "{offsets:?}"
+                );
+                assert_eq!(report.fetched.bytes, 3_000_000);
+            } else {
+                assert!(matches!(offsets[..], [first] if first > 1_000_000), "{offsets:?}");
+                assert!(report.fetched.bytes < 2_000_000, "{report:?}");
+                assert!(report.resumed.bytes > 1_000_000, "{report:?}");
+            }
+        }
     });
 }
 
