@@ -144,6 +144,11 @@ impl Served {
     pub fn log(&self) -> String {
         self.daemon.log()
     }
+
+    /// The most memory that it has held so far, in bytes.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.daemon.peak_memory()
+    }
 }
 
 /// How one run ended. The working folder reads `[FOLDER]` in what it printed.

@@ -66,6 +66,15 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The most memory that the server itself has held so far, in bytes.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let leash = self.leash.id();
+        let children = fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).ok()?;
+        // The shell starts the server before anything else.
+        let server = children.split_whitespace().next()?.parse().ok()?;
+        crate::memory::peak(server)
+    }
+
     /// Waits until `ready` says so; false when the server ended or `limit` passed before that.
     pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
         let deadline = Instant::now() + limit;

@@ -26,6 +26,8 @@ pub mod archive;
 pub mod command;
 pub mod http;
 pub mod images;
+pub mod layout;
+pub mod memory;
 pub mod peer;
 pub mod tree;
 

@@ -123,6 +123,11 @@ impl Registry {
         self.daemon.log()
     }
 
+    /// The most memory that it has held so far, in bytes.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.daemon.peak_memory()
+    }
+
     /// Uploads a blob.
     pub fn put_blob(&self, repository: &str, media_type: &str, bytes: &[u8]) -> Pushed {
         self.put_blob_from(repository, media_type, bytes.len() as u64, &mut &bytes[..])

@@ -64,6 +64,11 @@ pub(crate) fn build_airlock() -> Result<()> {
 
 /// Where [`build_airlock`] puts it.
 pub(crate) fn airlock() -> Result<PathBuf> {
+    Ok(target()?.join("debug/airlock"))
+}
+
+/// The folder that cargo builds in.
+pub(crate) fn target() -> Result<PathBuf> {
     let output = cargo(&["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .context("cannot start cargo")?;
@@ -72,7 +77,7 @@ pub(crate) fn airlock() -> Result<PathBuf> {
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names no target directory")?;
-    Ok(Path::new(target).join("debug/airlock"))
+    Ok(PathBuf::from(target))
 }
 
 /// Whether a missing peer is a failure.

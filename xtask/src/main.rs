@@ -6,6 +6,7 @@
 //! cargo xtask test --skip deny       all but one step
 //! cargo xtask peers                  install the foreign programs that judge Airlock
 //! cargo xtask fuzz [--seconds N]     each fuzz target for a while
+//! cargo xtask bench [WHAT]           airlock against its peers, as a table
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cargo;
 mod checks;
 mod dist;
@@ -54,6 +56,12 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 10)]
         seconds: u64,
     },
+    /// Measure airlock against its peers; `cargo xtask bench -- --help` lists what can be chosen
+    Bench {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -70,6 +78,7 @@ fn main() -> ExitCode {
         Task::Ci(options) => steps::run(&options, true),
         Task::Peers => peers::install(true),
         Task::Fuzz { seconds } => fuzz::targets(seconds),
+        Task::Bench { arguments } => bench::run(&arguments),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

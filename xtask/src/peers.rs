@@ -18,9 +18,23 @@ pub(crate) fn install(require: bool) -> Result<()> {
         println!("every test peer is installed");
         return Ok(());
     }
-    println!("missing test peers: {}", missing.join(", "));
+    install_missing(&missing, &packages, require)
+}
+
+/// The same for programs with their Debian packages; none of them is required.
+pub(crate) fn install_some(programs: &[(&'static str, &'static str)]) -> Result<()> {
+    let missing = programs.iter().filter(|(program, _)| !is_on_path(program));
+    let (missing, packages): (Vec<_>, Vec<_>) = missing.copied().unzip();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install_missing(&missing, &packages, false)
+}
+
+fn install_missing(missing: &[&str], packages: &[&str], require: bool) -> Result<()> {
+    println!("missing peers: {}", missing.join(", "));
     let done = if Path::new("/etc/debian_version").exists() && is_on_path("apt-get") && is_root() {
-        apt(&packages)
+        apt(packages)
     } else {
         Err(anyhow!(
             "this needs Debian and root: apt-get install --no-install-recommends {}",

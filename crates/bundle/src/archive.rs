@@ -1,13 +1,14 @@
 //! A bundle as a stream of bytes: a file, a pipe.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use airlock_spec::index::{INDEX_PATH, SIGNATURES_DIR};
 
 use crate::header::{self, BLOCK_LEN, Header, header, padding};
 use crate::path::is_signature;
-use crate::source::{CHUNK, Head, Source, Take, check_index_size, check_signature};
+use crate::source::{CHUNK, Head, Source, Stretch, Take, check_index_size, check_signature};
 use crate::{BundleError, Entry};
 
 /// Reads the archive from front to back, once.
@@ -111,6 +112,19 @@ impl<R: Read> Archive<R> {
         Ok(())
     }
 
+    /// The header of this very entry comes next.
+    fn expect(&mut self, entry: &Entry) -> Result<String, BundleError> {
+        let name = entry.path.to_string();
+        let found = self.next_header(&name)?;
+        if found != header(&name, entry.size) {
+            return Err(BundleError::entry(
+                &name,
+                header::explain(&found, &name, entry.size),
+            ));
+        }
+        Ok(name)
+    }
+
     /// Reads a small file whose header is at hand.
     fn small(&mut self, name: &str, size: u64) -> Result<Vec<u8>, BundleError> {
         // Grows with what arrives, not with what is claimed.
@@ -168,14 +182,7 @@ impl<R: Read + Send> Source for Archive<R> {
     }
 
     fn copy(&mut self, entry: &Entry, take: Take<'_>) -> Result<(), BundleError> {
-        let name = entry.path.to_string();
-        let found = self.next_header(&name)?;
-        if found != header(&name, entry.size) {
-            return Err(BundleError::entry(
-                &name,
-                header::explain(&found, &name, entry.size),
-            ));
-        }
+        let name = self.expect(entry)?;
         self.content(&name, entry.size, take)
     }
 
@@ -203,6 +210,56 @@ impl<R: Read + Send> Source for Archive<R> {
             (_, 0) => Ok(()),
             _ => Err(problem("bytes follow the two zero blocks at its end")),
         }
+    }
+}
+
+/// An archive in a regular file, of which content can be read at any place.
+pub(crate) struct FileArchive {
+    archive: Archive<File>,
+    len: u64,
+}
+
+impl FileArchive {
+    /// `len` is the length of the file.
+    pub(crate) fn new(file: File, len: u64, path: PathBuf) -> Self {
+        Self {
+            archive: Archive::new(file, path),
+            len,
+        }
+    }
+}
+
+impl Source for FileArchive {
+    fn head(&mut self) -> Result<Head, BundleError> {
+        self.archive.head()
+    }
+
+    fn copy(&mut self, entry: &Entry, take: Take<'_>) -> Result<(), BundleError> {
+        self.archive.copy(entry, take)
+    }
+
+    fn locate(&mut self, entry: &Entry) -> Result<Option<Stretch>, BundleError> {
+        let archive = &mut self.archive;
+        let name = archive.expect(entry)?;
+        let io = |error| BundleError::io("reading the bundle", &archive.path)(error);
+        let offset = archive.at;
+        let end = offset.checked_add(entry.size).filter(|end| *end <= self.len);
+        let Some(end) = end else {
+            return Err(BundleError::Truncated { entry: name });
+        };
+        let file = archive.reader.try_clone().map_err(io)?;
+        archive.reader.seek(SeekFrom::Start(end)).map_err(io)?;
+        archive.at = end;
+        archive.padding(&name, entry.size)?;
+        Ok(Some(Stretch {
+            file,
+            offset,
+            path: archive.path.clone(),
+        }))
+    }
+
+    fn finish(&mut self, signatures: &[(String, Vec<u8>)], listed: &[Entry]) -> Result<(), BundleError> {
+        self.archive.finish(signatures, listed)
     }
 }
 

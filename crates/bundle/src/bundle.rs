@@ -7,8 +7,9 @@ use airlock_spec::index::BundleIndex;
 use airlock_spec::lock::Lock;
 use airlock_trust::{Policy, Verdict, Verified};
 
-use crate::archive::Archive;
+use crate::archive::{Archive, FileArchive};
 use crate::folder::Folder;
+use crate::parallel::{Job, Workers};
 use crate::source::{Head, Source};
 use crate::{BundleError, CheckedIndex, Entry, EntryPath};
 
@@ -26,6 +27,9 @@ impl Unverified {
             return Self::new(Folder::open(path)?);
         }
         let file = File::open(path).map_err(BundleError::io("opening the bundle", path))?;
+        if facts.is_file() {
+            return Self::new(FileArchive::new(file, facts.len(), path.to_owned()));
+        }
         Self::new(Archive::new(file, path.to_owned()))
     }
 
@@ -160,7 +164,40 @@ impl Bundle {
     /// Success means that every entry was there and checked (or skipped because the sink holds it), that the lock
     /// agrees with the index, and that nothing else was there. After an error the sink must discard what it has: the
     /// entries committed so far are right, but the bundle is not.
-    pub fn stream(mut self, sink: &mut impl EntrySink) -> Result<Streamed, BundleError> {
+    pub fn stream(self, sink: &mut impl EntrySink) -> Result<Streamed, BundleError> {
+        self.stream_on(1, sink)
+    }
+
+    /// The same with `threads` threads that read, check and write, where the bundle is a regular file. The sink is
+    /// asked in the order of the index; its writers work side by side.
+    pub fn stream_on<S: EntrySink>(self, threads: usize, sink: &mut S) -> Result<Streamed, BundleError> {
+        if threads <= 1 {
+            return self.stream_with(None, sink);
+        }
+        std::thread::scope(|scope| {
+            let workers = Workers::start(scope, threads);
+            self.stream_with(Some(workers), sink)
+        })
+    }
+
+    fn stream_with<S: EntrySink>(
+        mut self,
+        mut workers: Option<Workers<S::Writer>>,
+        sink: &mut S,
+    ) -> Result<Streamed, BundleError> {
+        let walked = self.walk(&mut workers, sink);
+        // What was handed out comes from before the place where the walk ended, and so do its errors.
+        if let Some(mut workers) = workers {
+            workers.drain(sink)?;
+        }
+        walked
+    }
+
+    fn walk<S: EntrySink>(
+        &mut self,
+        workers: &mut Option<Workers<S::Writer>>,
+        sink: &mut S,
+    ) -> Result<Streamed, BundleError> {
         let mut lock = None;
         let (mut checked, mut skipped) = (0, 0);
         for entry in self.index.entries() {
@@ -182,30 +219,33 @@ impl Bundle {
                 checked += 1;
                 continue;
             }
-            match sink.take(entry).map_err(failed)? {
+            let mut receiver = match sink.take(entry).map_err(failed)? {
                 Take::Skip => {
                     self.source.skip(entry)?;
                     sink.progress(entry.size);
                     skipped += 1;
+                    continue;
                 }
-                Take::Verify => {
-                    let mut verifier = Verifier::new(entry.digest, entry.size);
-                    self.source.copy(entry, &mut |bytes| {
-                        sink.progress(bytes.len() as u64);
-                        verifier.update(bytes).map_err(content_error(entry))
-                    })?;
-                    verifier.finish().map_err(content_error(entry))?;
-                    checked += 1;
-                }
-                Take::Into(mut writer) => {
-                    self.source.copy(entry, &mut |bytes| {
-                        sink.progress(bytes.len() as u64);
-                        writer.write(bytes).map_err(store_error(entry))
-                    })?;
-                    writer.commit().map_err(store_error(entry))?;
-                    checked += 1;
-                }
+                Take::Verify => Receiver::Check(Verifier::new(entry.digest, entry.size)),
+                Take::Into(writer) => Receiver::Writer(writer),
+            };
+            checked += 1;
+            if let Some(workers) = workers
+                && let Some(stretch) = self.source.locate(entry)?
+            {
+                let job = Job {
+                    entry: entry.clone(),
+                    stretch,
+                    receiver,
+                };
+                workers.hand_out(job, sink)?;
+                continue;
             }
+            self.source.copy(entry, &mut |bytes| {
+                sink.progress(bytes.len() as u64);
+                receiver.write(entry, bytes)
+            })?;
+            receiver.finish(entry)?;
         }
         self.source.finish(&self.signatures, self.index.entries())?;
         // The index lists the lock, or it would not have been accepted.
@@ -220,6 +260,28 @@ impl Bundle {
     /// Reads and checks everything, and keeps nothing. `progress` hears of the bytes as they are read.
     pub fn check(self, progress: &mut dyn FnMut(u64)) -> Result<Streamed, BundleError> {
         self.stream(&mut CheckOnly(progress))
+    }
+}
+
+/// Where the content of an entry goes; either way it is checked.
+pub(crate) enum Receiver<W> {
+    Check(Verifier),
+    Writer(W),
+}
+
+impl<W: BlobWriter> Receiver<W> {
+    pub(crate) fn write(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(), BundleError> {
+        match self {
+            Self::Check(verifier) => verifier.update(bytes).map_err(content_error(entry)),
+            Self::Writer(writer) => writer.write(bytes).map_err(store_error(entry)),
+        }
+    }
+
+    pub(crate) fn finish(self, entry: &Entry) -> Result<(), BundleError> {
+        match self {
+            Self::Check(verifier) => verifier.finish().map_err(content_error(entry)),
+            Self::Writer(writer) => writer.commit().map_err(store_error(entry)),
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod extract;
 mod file;
 mod folder;
 mod header;
+mod parallel;
 mod path;
 mod plan;
 mod source;

@@ -1,3 +1,8 @@
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
 use airlock_spec::index::INDEX_PATH;
 use airlock_trust::{MAX_SIGNATURE_FILES, MAX_SIGNATURE_SIZE};
 
@@ -14,6 +19,38 @@ pub(crate) const CHUNK: usize = 1 << 20;
 
 /// Takes content piece by piece.
 pub(crate) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), BundleError>;
+
+/// Where the content of an entry can be read, by any thread.
+pub(crate) struct Stretch {
+    pub(crate) file: File,
+    pub(crate) offset: u64,
+    /// For error texts.
+    pub(crate) path: PathBuf,
+}
+
+impl Stretch {
+    /// Passes on the content of an entry, which is not verified.
+    pub(crate) fn copy(&self, entry: &Entry, buffer: &mut [u8], take: Take<'_>) -> Result<(), BundleError> {
+        let (mut at, mut left) = (self.offset, entry.size);
+        while left > 0 {
+            let want = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let count = match self.file.read_at(&mut buffer[..want], at) {
+                Ok(0) => {
+                    return Err(BundleError::Truncated {
+                        entry: entry.path.to_string(),
+                    });
+                }
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(BundleError::io("reading the bundle", &self.path)(error)),
+            };
+            take(&buffer[..count])?;
+            at += count as u64;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+}
 
 /// What is read before anything can be trusted.
 #[derive(Debug)]
@@ -32,6 +69,13 @@ pub(crate) trait Source: Send {
 
     /// Passes on the content of the next entry, exactly `entry.size` bytes, which are not verified.
     fn copy(&mut self, entry: &Entry, take: Take<'_>) -> Result<(), BundleError>;
+
+    /// Goes past the next entry, and says where its content can be read meanwhile. `None`, and nothing done, where
+    /// that is not possible.
+    fn locate(&mut self, entry: &Entry) -> Result<Option<Stretch>, BundleError> {
+        let _ = entry;
+        Ok(None)
+    }
 
     /// Goes past the next entry without looking at its content.
     fn skip(&mut self, entry: &Entry) -> Result<(), BundleError> {

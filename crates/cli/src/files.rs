@@ -48,6 +48,24 @@ pub(crate) fn create_new(what: &str, path: &Path, mode: u32, bytes: &[u8]) -> Re
     Ok(())
 }
 
+/// Creates a file that only its owner can read, whole or not at all. One that exists is left as it is.
+pub(crate) fn create_private(what: &str, path: &Path, bytes: &[u8]) -> Result {
+    let about = || format!("{what} could not be written: {}", path.display());
+    // Temporary files have mode 0600.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".airlock-")
+        .tempfile_in(path.parent().unwrap_or(Path::new(".")))
+        .with_context(about)?;
+    temporary.write_all(bytes).with_context(about)?;
+    temporary.as_file().sync_all().with_context(about)?;
+    match temporary.persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error.error).with_context(about)?
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Replaces a file by one rename, so that a reader sees the old content or the new.
 pub(crate) fn replace(what: &str, path: &Path, bytes: &[u8]) -> Result {
     let about = || format!("{what} could not be written: {}", path.display());

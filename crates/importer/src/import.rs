@@ -118,7 +118,7 @@ fn add_and_publish<S: PublishStore>(
     let signatures = bundle.signatures().to_vec();
     let mut checks = receipt::signature_checks(&bundle);
     let mut sink = Sink::new(addition, reporter);
-    let streamed = match bundle.stream(&mut sink) {
+    let streamed = match bundle.stream_on(options.threads, &mut sink) {
         Ok(streamed) => streamed,
         Err(error) => {
             return Err(match sink.too_large {

@@ -23,10 +23,12 @@ pub struct ImportOptions<'a> {
     /// Keeps the blobs that were right when an import fails: they save time at the next attempt, and no
     /// generation reaches them.
     pub keep_blobs_on_failure: bool,
+    /// How many blobs are checked and written side by side, where the bundle is a regular file.
+    pub threads: usize,
 }
 
 impl ImportOptions<'_> {
-    /// Two versions are kept, nothing is allowed, nothing is signed.
+    /// Two versions are kept, nothing is allowed, nothing is signed, one thread.
     pub fn new(time: impl Into<String>, tool: impl Into<String>) -> Self {
         Self {
             time: time.into(),
@@ -35,6 +37,7 @@ impl ImportOptions<'_> {
             allow_downgrade: None,
             sign: None,
             keep_blobs_on_failure: false,
+            threads: 1,
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod clients;
+mod concurrency;
 mod credentials;
 mod demo;
 mod disks;
@@ -9,6 +10,7 @@ mod interrupted;
 mod kills;
 mod layout;
 mod lock_digests;
+mod memory;
 mod offline;
 mod peers;
 mod refusals;

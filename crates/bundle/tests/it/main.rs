@@ -6,5 +6,6 @@ mod fixture;
 mod hostile;
 mod index;
 mod oracle;
+mod parallel;
 mod round_trip;
 mod skip;

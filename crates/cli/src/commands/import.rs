@@ -38,6 +38,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
         keep_versions: args.keep_versions.into(),
         allow_downgrade: reason,
         sign: Some(&key),
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         ..ImportOptions::new(clock::now(), concat!("airlock ", env!("CARGO_PKG_VERSION")))
     };
     let imported = import(bundle, &store, &options, &*progress::reporter(global)).map_err(|error| {
@@ -53,6 +54,8 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
 
 /// The site's own key, made at the first import. It has no password: it proves which store wrote a
 /// receipt, as well as the store's own files are protected.
+///
+/// Of two first imports at the same time, one makes the key and both use it.
 fn site_key(store: &Path) -> Result<SecretKey> {
     let path = store.join(SITE_KEY);
     if !path.exists() {
@@ -63,22 +66,16 @@ fn site_key(store: &Path) -> Result<SecretKey> {
                 folder.display()
             )
         })?;
-        let key = SecretKey::generate()?;
-        files::replace(
-            "the site's public key",
-            &path.with_extension("pub"),
-            key.public().to_pem().as_bytes(),
-        )?;
-        files::create_new(
-            "the site's key",
-            &path,
-            0o600,
-            key.to_unencrypted_pkcs8_pem().as_bytes(),
-        )?;
+        let pem = SecretKey::generate()?.to_unencrypted_pkcs8_pem();
+        files::create_private("the site's key", &path, pem.as_bytes())?;
     }
     let text = zeroize::Zeroizing::new(files::read("the site's key", &path, 64 * 1024)?);
     let (key, _) = SecretKey::from_pem(&text, None)
         .with_context(|| format!("the site's key could not be read: {}", path.display()))?;
+    let public = path.with_extension("pub");
+    if !public.exists() {
+        files::replace("the site's public key", &public, key.public().to_pem().as_bytes())?;
+    }
     Ok(key)
 }
 

@@ -1,0 +1,149 @@
+//! Several at once: imports into one store, and an import while clients pull.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use airlock_tests::layout::Layout;
+use airlock_tests::{Airlock, Pushed, http};
+
+/// A bundle, and one blob of every image in it.
+struct Built {
+    bundle: PathBuf,
+    blobs: Vec<Pushed>,
+}
+
+fn site() -> Airlock {
+    let airlock = Airlock::new();
+    airlock.write("password", "only for a test\n");
+    airlock
+        .run(["keygen", "--out", "airlock.key", "--password-file", "password"])
+        .succeeds();
+    airlock
+}
+
+/// Images with a layer of their own each, and one layer that every bundle has.
+fn build(airlock: &Airlock, name: &str) -> Built {
+    const IMAGES: usize = 12;
+    let mut layout = Layout::create(&airlock.path(format!("{name}/images")));
+    let shared = layout.layer(&vec![7; 300_000]);
+    let mut blobs = vec![shared.clone()];
+    let mut text = format!(
+        "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: {name}, version: 1.0.0}}\n\
+         platforms: [linux/amd64]\ncomponents:\n- name: images\n  images:\n"
+    );
+    for number in 0..IMAGES {
+        let layer = layout.layer(format!("{name} {number} ").repeat(20_000).as_bytes());
+        layout.image(&format!("n{number}"), &[shared.clone(), layer.clone()]);
+        text.push_str(&format!("  - oci-layout:./images:n{number}\n"));
+        blobs.push(layer);
+    }
+    layout.finish();
+    airlock.write(&format!("{name}/airlock.yaml"), text);
+    let manifest = format!("{name}/airlock.yaml");
+    airlock
+        .run([
+            "build",
+            &manifest,
+            "--no-cache",
+            "--no-importer",
+            "--out",
+            name,
+            "--key",
+            "airlock.key",
+            "--password-file",
+            "password",
+        ])
+        .succeeds();
+    Built {
+        bundle: airlock.path(format!("{name}/{name}-1.0.0.airlock.tar")),
+        blobs,
+    }
+}
+
+fn import(airlock: &Airlock, built: &Built) {
+    let mut command = airlock.command(["import", "--store", "store", "--key", "airlock.pub"]);
+    command.arg(&built.bundle);
+    airlock
+        .finish(&mut command, std::process::Stdio::null())
+        .succeeds();
+}
+
+#[test]
+fn two_imports_into_one_store_both_arrive() {
+    let airlock = site();
+    let bundles = [build(&airlock, "first"), build(&airlock, "second")];
+    thread::scope(|scope| {
+        for built in &bundles {
+            scope.spawn(|| import(&airlock, built));
+        }
+    });
+    for built in &bundles {
+        for blob in &built.blobs {
+            let path = airlock.path("store/blobs").join(blob.digest.replace(':', "/"));
+            assert_eq!(
+                airlock_tests::tree::hash(&path),
+                blob.digest,
+                "a blob of {}",
+                built.bundle.display()
+            );
+        }
+    }
+    let history = airlock.run(["generations", "--store", "store"]);
+    for name in ["first", "second"] {
+        assert!(history.succeeds().stdout.contains(name), "{}", history.render());
+    }
+    airlock.run(["scrub", "--store", "store"]).succeeds();
+    let left = std::fs::read_dir(airlock.path("store/airlock/tmp"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0, "temporary files were left");
+}
+
+#[test]
+fn clients_pull_while_an_import_runs() {
+    let airlock = site();
+    let (first, second) = (build(&airlock, "first"), build(&airlock, "second"));
+    import(&airlock, &first);
+    let served = airlock.serve(&airlock.path("store"), ["--quiet"]);
+    let names = || {
+        let answer = http::get(served.address(), "/v2/_catalog?n=1000").unwrap();
+        let text: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let list = text["repositories"].as_array().expect("a catalog").clone();
+        list.iter()
+            .map(|name| name.as_str().expect("a name").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let before = names();
+    let (done, pulls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                // Once more after the end, with the new generation.
+                loop {
+                    let last = done.load(Ordering::SeqCst);
+                    for blob in &first.blobs {
+                        let target = format!("/v2/{}/blobs/{}", before[0], blob.digest);
+                        let answer = http::get(served.address(), &target).unwrap();
+                        assert_eq!(answer.status, 200, "{target}");
+                        assert_eq!(airlock_tests::digest(&answer.body), blob.digest);
+                        pulls.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if last {
+                        break;
+                    }
+                }
+            });
+        }
+        import(&airlock, &second);
+        done.store(true, Ordering::SeqCst);
+    });
+    assert!(pulls.load(Ordering::Relaxed) >= 2 * first.blobs.len());
+    let after = names();
+    assert!(after.len() >= before.len());
+    let found = after.iter().any(|name| {
+        let target = format!("/v2/{name}/blobs/{}", second.blobs[1].digest);
+        http::get(served.address(), &target).is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(found, "the new content is not served: {after:?}");
+}
