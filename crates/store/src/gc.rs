@@ -27,6 +27,35 @@ pub struct GcReport {
 }
 
 impl Store {
+    /// Empties the folder, if nothing was ever imported, nothing is held and nobody is adding: for a
+    /// store that was made for a bundle which then was refused. Says whether it did.
+    pub fn discard_unused(self) -> Result<bool, StoreError> {
+        self.release_lock();
+        let adding = FileLock::open(&self.path("airlock/locks/adding"))?;
+        if !adding.try_exclusive()? {
+            return Ok(false);
+        }
+        let _swap = self.swap_lock()?;
+        if !self.generations()?.is_empty() {
+            return Ok(false);
+        }
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            if !files::names(&self.blob_folder(algorithm))?.is_empty() {
+                return Ok(false);
+            }
+        }
+        let failed = || StoreError::io("removing the unused store", self.root());
+        for entry in fs::read_dir(self.root()).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
+            if path.is_dir() {
+                fs::remove_dir_all(&path).map_err(failed())?;
+            } else {
+                fs::remove_file(&path).map_err(failed())?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Removes every generation but the current one and the `keep - 1` last used before it, and every
     /// blob that those kept do not reach: not through index children, configurations, layers, or the
     /// subject of a referrer.

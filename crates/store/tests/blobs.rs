@@ -253,6 +253,23 @@ fn the_current_generation_is_read_once_until_it_changes() {
 }
 
 #[test]
+fn an_unused_store_is_discarded_and_one_in_use_is_not() {
+    let (_folder, store) = new();
+    let root = store.root().to_owned();
+    let addition = store.begin().unwrap();
+    assert!(!Store::open(&root).unwrap().discard_unused().unwrap());
+    drop(addition);
+    let mut writer = store.create(digest_of(b"held"), 4).unwrap();
+    writer.write(b"held").unwrap();
+    writer.commit().unwrap();
+    store.sync().unwrap();
+    assert!(!Store::open(&root).unwrap().discard_unused().unwrap());
+    std::fs::remove_file(store.blob_path(&digest_of(b"held"))).unwrap();
+    assert!(Store::open(&root).unwrap().discard_unused().unwrap());
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
+}
+
+#[test]
 fn a_link_is_no_blob() {
     let (_folder, store) = new();
     let digest = digest_of(b"x");

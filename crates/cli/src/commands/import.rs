@@ -31,6 +31,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
         .verify(&policy)
         .map_err(|error| bundles::refused(&args.bundle, error))?;
     let ignored = bundles::ignored(bundle.verdict());
+    let existed = args.store.store.exists();
     let is_new = !args.store.store.join("airlock").exists();
     let store = Store::open_or_create(&args.store.store)?;
     let key = site_key(&args.store.store)?;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
     };
     let imported = import(bundle, &store, &options, &*progress::reporter(global)).map_err(|error| {
         if is_new && matches!(error, ImportError::Bundle(_) | ImportError::Incomplete { .. }) {
-            forget(&args.store.store);
+            forget(&store, existed);
         }
         refused(&args.bundle, error)
     })?;
@@ -79,13 +80,11 @@ fn site_key(store: &Path) -> Result<SecretKey> {
     Ok(key)
 }
 
-/// Takes an empty store away again that was made for a bundle which then was refused.
-fn forget(store: &Path) {
-    let is_empty =
-        std::fs::read_dir(store.join("blobs/sha256")).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty {
-        // If it cannot be removed, an empty store stays, which harms no one.
-        let _ = std::fs::remove_dir_all(store);
+/// Takes a store away again that was made for a bundle which then was refused, unless somebody else has
+/// begun to use it. If it cannot be removed, an empty store stays, which harms no one.
+fn forget(store: &Store, existed: bool) {
+    if store.clone().discard_unused().unwrap_or(false) && !existed {
+        let _ = std::fs::remove_dir(store.root());
     }
 }
 
