@@ -17,7 +17,7 @@ use airlock_types::ByteSize;
 use anyhow::Context;
 use serde_json::json;
 
-use crate::args::{BuildArgs, Global, PackArgs, PackOptions, SigningKey, UpstreamArgs};
+use crate::args::{BuildArgs, Global, PackArgs, PackOptions, SigningKey};
 use crate::failure::{Exit, Failure, Result};
 use crate::sources::Sources;
 use crate::{importer, interrupt, keys, manifests, print, progress, upstreams};
@@ -51,17 +51,16 @@ pub(crate) fn build(args: &BuildArgs, global: &Global) -> Result {
             }
             made.lock
         };
-        run_pack(
-            &lock,
-            &base,
-            &sources,
-            &args.pack,
-            &args.upstream,
-            &key,
-            &reporter,
+        let packing = Packing {
+            base: &base,
+            sources: &sources,
+            args: &args.pack,
+            jobs: args.upstream.jobs,
+            key: &key,
+            reporter: &reporter,
             global,
-        )
-        .await
+        };
+        packing.run(&lock).await
     })?;
     finish(&report, global)
 }
@@ -73,17 +72,16 @@ pub(crate) fn pack_lock(args: &PackArgs, global: &Global) -> Result {
     let base = manifests::base(&args.lock_file);
     let report = interrupt::until_done(async {
         let sources = upstreams::sources(&args.upstream, &reporter)?;
-        run_pack(
-            &lock,
-            &base,
-            &sources,
-            &args.pack,
-            &args.upstream,
-            &key,
-            &reporter,
+        let packing = Packing {
+            base: &base,
+            sources: &sources,
+            args: &args.pack,
+            jobs: args.upstream.jobs,
+            key: &key,
+            reporter: &reporter,
             global,
-        )
-        .await
+        };
+        packing.run(&lock).await
     })?;
     finish(&report, global)
 }
@@ -99,80 +97,90 @@ fn signing_key(args: &SigningKey, global: &Global) -> Result<SecretKey> {
     Ok(key)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the two callers differ only in where the lock comes from"
-)]
-async fn run_pack(
-    lock: &Lock,
-    base: &Path,
-    sources: &Sources,
-    args: &PackOptions,
-    upstream: &UpstreamArgs,
-    key: &SecretKey,
-    reporter: &Arc<dyn Reporter>,
-    global: &Global,
-) -> Result<PackReport> {
-    let to_stdout = args.out == Path::new("-");
-    let output = if to_stdout {
-        Output::Stream(Box::new(std::io::stdout()))
-    } else {
-        std::fs::create_dir_all(&args.out).with_context(|| {
-            format!(
-                "the folder for the bundle could not be made: {}",
-                args.out.display()
-            )
-        })?;
-        Output::Folder(args.out.clone())
-    };
-    let (binaries, note) = importer::chosen(args)?;
-    if let Some(note) = note {
-        print::note(global, &note);
-    }
-    let mut importers = Vec::new();
-    for binary in binaries {
-        importers.push(Importer {
-            arch: binary.arch.parse()?,
-            path: binary.path,
-        });
-    }
-    let options = Options {
-        jobs: upstream.jobs.into(),
-        documents: made_from(lock),
-        importers,
-        ..Options::new(output)
-    };
-    let sign = |index: &[u8]| -> std::result::Result<Signatures, Box<dyn std::error::Error + Send + Sync>> {
-        let signature = sign_blob(key, index);
-        Ok(vec![(signature.key_hint().to_string(), signature.to_json())])
-    };
-    let packed = match cache(args)? {
-        Some(cache) => {
-            pack(
-                lock,
-                base,
-                sources,
-                Some(&Arc::new(cache)),
-                sign,
-                options,
-                &**reporter,
-            )
-            .await
+/// A pack, but for the lock: what it is made with, and how.
+struct Packing<'a> {
+    base: &'a Path,
+    sources: &'a Sources,
+    args: &'a PackOptions,
+    jobs: u16,
+    key: &'a SecretKey,
+    reporter: &'a Arc<dyn Reporter>,
+    global: &'a Global,
+}
+
+impl Packing<'_> {
+    async fn run(&self, lock: &Lock) -> Result<PackReport> {
+        let Self {
+            base,
+            sources,
+            args,
+            jobs,
+            key,
+            reporter,
+            global,
+        } = *self;
+        let to_stdout = args.out == Path::new("-");
+        let output = if to_stdout {
+            Output::Stream(Box::new(std::io::stdout()))
+        } else {
+            std::fs::create_dir_all(&args.out).with_context(|| {
+                format!(
+                    "the folder for the bundle could not be made: {}",
+                    args.out.display()
+                )
+            })?;
+            Output::Folder(args.out.clone())
+        };
+        let (binaries, note) = importer::chosen(args)?;
+        if let Some(note) = note {
+            print::note(global, &note);
         }
-        None => {
-            pack(
-                lock,
-                base,
-                sources,
-                None::<&Arc<NoCache>>,
-                sign,
-                options,
-                &**reporter,
-            )
-            .await
+        let mut importers = Vec::new();
+        for binary in binaries {
+            importers.push(Importer {
+                arch: binary.arch.parse()?,
+                path: binary.path,
+            });
         }
-    };
-    packed.map_err(incomplete)
+        let options = Options {
+            jobs: jobs.into(),
+            documents: made_from(lock),
+            importers,
+            ..Options::new(output)
+        };
+        let sign =
+            |index: &[u8]| -> std::result::Result<Signatures, Box<dyn std::error::Error + Send + Sync>> {
+                let signature = sign_blob(key, index);
+                Ok(vec![(signature.key_hint().to_string(), signature.to_json())])
+            };
+        let packed = match cache(args)? {
+            Some(cache) => {
+                pack(
+                    lock,
+                    base,
+                    sources,
+                    Some(&Arc::new(cache)),
+                    sign,
+                    options,
+                    &**reporter,
+                )
+                .await
+            }
+            None => {
+                pack(
+                    lock,
+                    base,
+                    sources,
+                    None::<&Arc<NoCache>>,
+                    sign,
+                    options,
+                    &**reporter,
+                )
+                .await
+            }
+        };
+        packed.map_err(incomplete)
+    }
 }
 
 /// The documents that every bundle carries.
