@@ -5,7 +5,7 @@
 //! cargo xtask test --only clippy     one step (repeat for more)
 //! cargo xtask test --skip deny       all but one step
 //! cargo xtask peers                  install the foreign programs that judge Airlock
-//! cargo xtask fuzz [--seconds N]     each fuzz target for a while
+//! cargo xtask fuzz [--seconds N]     each fuzz target for a while, or the named ones
 //! cargo xtask bench [WHAT]           airlock against its peers, as a table
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
@@ -50,8 +50,10 @@ enum Task {
     Ci(steps::Options),
     /// Install the missing test peers
     Peers,
-    /// Run each fuzz target for a while; needs cargo-fuzz, see fuzz/README.md
+    /// Run each fuzz target for a while; needs a C++ compiler, see fuzz/README.md
     Fuzz {
+        /// Run only these targets
+        targets: Vec<String>,
         /// How long, in seconds
         #[arg(long, value_name = "N", default_value_t = 10)]
         seconds: u64,
@@ -77,7 +79,7 @@ fn main() -> ExitCode {
         Task::Test(options) => steps::run(&options, cargo::peers_are_required()),
         Task::Ci(options) => steps::run(&options, true),
         Task::Peers => peers::install(true),
-        Task::Fuzz { seconds } => fuzz::targets(seconds),
+        Task::Fuzz { targets, seconds } => fuzz::targets(seconds, &targets),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
