@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use airlock_hash::Engine;
 use clap::{Args, ValueEnum};
+
+use crate::failure::{Failure, Result};
 
 /// The keys that are trusted to sign.
 #[derive(Clone, Debug, Args)]
@@ -30,6 +33,49 @@ pub(crate) struct StoreArg {
     pub(crate) store: PathBuf,
 }
 
+/// How many files are hashed at once.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Hashing {
+    /// How each thread hashes: by default the way that should be the fastest on this processor; all give the same
+    /// hashes
+    #[arg(long = "hash", value_name = "ENGINE", value_enum, default_value_t = HashEngine::Auto)]
+    engine: HashEngine,
+}
+
+/// See [`Engine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum HashEngine {
+    /// What should be the fastest here
+    Auto,
+    /// One file after the other
+    Lone,
+    /// Eight files side by side, with AVX2
+    Avx2,
+    /// Sixteen files side by side, with AVX-512
+    Avx512,
+}
+
+impl Hashing {
+    /// The engine, if this processor can run it.
+    pub(crate) fn engine(self) -> Result<Engine> {
+        let engine = match self.engine {
+            HashEngine::Auto => Engine::best(),
+            HashEngine::Lone => Engine::Lone,
+            HashEngine::Avx2 => Engine::Avx2,
+            HashEngine::Avx512 => Engine::Avx512,
+        };
+        if Engine::available().contains(&engine) {
+            return Ok(engine);
+        }
+        let name = self.engine.to_possible_value();
+        let name = name.as_ref().map_or("", |value| value.get_name());
+        Err(Failure::from(anyhow::anyhow!(
+            "this processor cannot hash that way: --hash {name}"
+        ))
+        .hint("leave --hash away"))
+    }
+}
+
 /// `airlock verify`
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
@@ -37,6 +83,8 @@ pub(crate) struct VerifyArgs {
     pub(crate) bundle: PathBuf,
     #[command(flatten)]
     pub(crate) trust: TrustedKeys,
+    #[command(flatten)]
+    pub(crate) hashing: Hashing,
 }
 
 /// `airlock inspect`
@@ -180,6 +228,8 @@ pub(crate) struct ScrubArgs {
     /// Move damaged blobs out of the way, so that the next import brings them again
     #[arg(long)]
     pub(crate) quarantine: bool,
+    #[command(flatten)]
+    pub(crate) hashing: Hashing,
 }
 
 /// `airlock receipts`

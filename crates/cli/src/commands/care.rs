@@ -56,7 +56,7 @@ pub(crate) fn scrub(args: &ScrubArgs, global: &Global) -> Result {
         quarantine: args.quarantine,
         ..ScrubOptions::default()
     };
-    let report = store.scrub(options, &*progress::reporter(global))?;
+    let report = store.scrub_with(args.hashing.engine()?, options, &*progress::reporter(global))?;
     let lines = |items: &[String]| items.join("\n");
     let corrupt: Vec<String> = report
         .corrupt

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use airlock_content::GenerationView;
+use airlock_hash::Engine;
 use airlock_registry::{AccessRecord, Config, Server};
 use airlock_store::Store;
 use airlock_types::Host;
@@ -30,7 +31,8 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
     }
     let policy = keys::policy(&args.keys, args.threshold)?;
     // The whole content is checked before the first byte of it is served.
-    let bundle = super::verify::open_checked(&args.path, &policy, &progress::reporter(global))?;
+    let bundle =
+        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
     serve(args, global, Arc::new(bundle), args.tls_dir.as_deref())
 }
 

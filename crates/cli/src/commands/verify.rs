@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use airlock_bundle::BundleFile;
 use airlock_content::{Event, Reporter};
+use airlock_hash::Engine;
 use airlock_spec::lock::Lock;
 use airlock_spec::receipt::{Check, Outcome};
 use airlock_trust::{Policy, Verdict};
@@ -29,7 +30,8 @@ pub(crate) struct Verified {
 
 pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result {
     let policy = keys::policy(&args.trust.keys, args.trust.threshold)?;
-    let verified = verify(&args.bundle, &policy, &crate::progress::reporter(global))?;
+    let engine = args.hashing.engine()?;
+    let verified = verify(&args.bundle, &policy, engine, &crate::progress::reporter(global))?;
     print::result(global, &verified, || verified.text())
 }
 
@@ -37,10 +39,10 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result {
 const NAME: &str = "bundle";
 
 /// Verifies signatures, form and content. A file is hashed by all processors, a stream as it comes.
-fn verify(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>) -> Result<Verified> {
+fn verify(path: &Path, policy: &Policy, engine: Engine, reporter: &Arc<dyn Reporter>) -> Result<Verified> {
     bundles::must_exist(path)?;
     if path.is_file() {
-        let bundle = open_checked(path, policy, reporter)?;
+        let bundle = open_checked(path, policy, engine, reporter)?;
         let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
         return Ok(Verified::new(facts, signatures(bundle.verdict()), bundle.lock()));
     }
@@ -63,13 +65,18 @@ fn signatures(verdict: &Verdict) -> (Check, Vec<String>) {
 
 /// Opens a bundle file and checks all of it. What is done with it then is done with the file that was
 /// checked, whatever becomes of its name.
-pub(crate) fn open_checked(path: &Path, policy: &Policy, reporter: &Arc<dyn Reporter>) -> Result<BundleFile> {
+pub(crate) fn open_checked(
+    path: &Path,
+    policy: &Policy,
+    engine: Engine,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<BundleFile> {
     let refused = |error| bundles::refused(path, error);
     let bundle = BundleFile::open(path, policy).map_err(refused)?;
     begin(reporter, bundle.index().total_size());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     bundle
-        .check_content(threads, &|bytes| progress(reporter, bytes))
+        .check_content_with(engine, threads, &|bytes| progress(reporter, bytes))
         .map_err(refused)?;
     end(reporter);
     Ok(bundle)
