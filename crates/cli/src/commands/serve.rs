@@ -98,7 +98,11 @@ fn serve<V: GenerationView + 'static>(
 }
 
 fn access(record: &AccessRecord<'_>) -> String {
-    let broken = if record.complete { "" } else { " (client left)" };
+    let broken = match record {
+        AccessRecord { failed: true, .. } => " (broke off: the content could not be read)",
+        AccessRecord { complete: true, .. } => "",
+        _ => " (client left)",
+    };
     format!(
         "{} {} {} {} {} bytes {} ms{broken}",
         record.peer.ip(),
