@@ -136,15 +136,18 @@ impl Site {
 
     fn verify_and_import(&self, bundle: &Path) -> PathBuf {
         let store = self.airlock.path("store");
-        for (name, more) in [
-            ("verify", &[][..]),
-            ("import", &[OsStr::new("--store"), store.as_os_str()]),
-        ] {
+        let run = |name: &str, more: &[&OsStr]| {
             let mut command: Command = self.airlock.command([name, "--quiet", "--key", "airlock.pub"]);
             command.arg(bundle).args(more);
             modest(name, cost_of(&mut command, LIMIT));
-        }
-        let (have, size) = (length(&store), length(bundle));
+        };
+        run("verify", &[]);
+        // What lies in the store at any moment, temporary files among it.
+        let ((), have) = watching(
+            || length(&store),
+            || run("import", &["--store".as_ref(), store.as_os_str()]),
+        );
+        let size = length(bundle);
         figure(&format!("import: {have} bytes of disk for a bundle of {size}"));
         assert!(
             have <= with_margin(size),
