@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use airlock_tests::tree::Tree;
-use airlock_tests::{command, http, peer};
+use airlock_tests::{Airlock, command, http, peer};
 use serde_json::Value;
 
 use crate::world::World;
@@ -218,4 +218,47 @@ fn cut(path: &Path, tenths: u64) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(file.metadata().unwrap().len() * tenths / 10)
         .unwrap();
+}
+
+/// A blob of more than one piece breaks off where the file does, and the log does not blame the client.
+#[test]
+fn a_large_blob_that_is_cut_short_while_it_is_served() {
+    let place = Airlock::new();
+    let content: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    place.write("large", &content);
+    place.write(
+        "airlock.yaml",
+        "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {name: cut, version: 1.0.0}\n\
+         platforms: [linux/amd64]\ncomponents:\n- name: extras\n  files: [{path: ./large}]\n",
+    );
+    place
+        .run(["keygen", "--out", "a.key", "--insecure-no-password"])
+        .succeeds();
+    place
+        .run([
+            "build",
+            "--key",
+            "a.key",
+            "--no-cache",
+            "--no-importer",
+            "--out",
+            ".",
+        ])
+        .succeeds();
+    let bundle = place.path("cut-1.0.0.airlock.tar");
+    let key = place.path("a.pub");
+    let served = place.serve(&bundle, ["--key".as_ref(), key.as_os_str()]);
+    let catalog = http::get(served.address(), "/v2/_catalog").unwrap();
+    let catalog: Value = serde_json::from_slice(&catalog.body).unwrap();
+    let name = catalog["repositories"][0].as_str().unwrap();
+    let target = format!("/v2/{name}/blobs/{}", airlock_tests::digest(&content));
+    let whole = http::get(served.address(), &target).unwrap();
+    assert!(whole.body == content);
+    cut(&bundle, 5);
+    let broken = http::get(served.address(), &target);
+    assert!(broken.is_err() || broken.is_ok_and(|answer| answer.body.len() < content.len()));
+    assert_eq!(http::get(served.address(), "/v2/").unwrap().status, 200);
+    let log = served.log();
+    assert!(log.contains("(broke off: the content could not be read)"), "{log}");
+    assert!(!log.contains("client left"), "{log}");
 }

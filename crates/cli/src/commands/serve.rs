@@ -67,7 +67,7 @@ fn serve<V: GenerationView + 'static>(
     if !global.quiet {
         let each = global.verbose > 0;
         config.access_log = Some(Arc::new(move |record: &AccessRecord<'_>| {
-            if each || record.status >= 400 {
+            if each || record.status >= 400 || record.failed {
                 print::line(&access(record));
             }
         }));
