@@ -156,3 +156,44 @@ fn folder_of(path: &Path) -> &Path {
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_files_take_no_name_that_is_taken_and_leave_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        create_new("the key", &path, 0o644, b"first").unwrap();
+        let failure = create_new("the key", &path, 0o600, b"second").unwrap_err();
+        assert!(
+            failure.render().contains("the key exists already"),
+            "{}",
+            failure.render()
+        );
+        create_private("the key", &path, b"third").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn writers_of_one_file_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let contents: Vec<Vec<u8>> = (b'a'..=b'h').map(|letter| vec![letter; 100_000]).collect();
+        std::thread::scope(|scope| {
+            for content in &contents {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        replace("the lock", &path, content).unwrap();
+                        assert!(contents.contains(&fs::read(&path).unwrap()));
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+    }
+}

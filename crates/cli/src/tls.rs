@@ -157,3 +157,30 @@ fn names(listen: SocketAddr, extra: &[String]) -> Vec<String> {
     names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_made_once_whatever_a_kill_left_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("tls");
+        let (ca, first) = authority(&dir).unwrap();
+        let certificate = std::fs::read(&ca).unwrap();
+        let (_, again) = authority(&dir).unwrap();
+        assert_eq!(first.serialize_pem(), again.serialize_pem());
+        assert_eq!(std::fs::read(&ca).unwrap(), certificate);
+        // Killed between the two files.
+        std::fs::remove_file(&ca).unwrap();
+        let (_, again) = authority(&dir).unwrap();
+        assert_eq!(first.serialize_pem(), again.serialize_pem());
+        assert!(ca.exists());
+        // A certificate of another key does not stay.
+        std::fs::remove_file(dir.join("ca.key")).unwrap();
+        let stale = std::fs::read(&ca).unwrap();
+        authority(&dir).unwrap();
+        assert!(std::fs::read(&ca).unwrap() != stale);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+    }
+}

@@ -259,6 +259,9 @@ fn a_large_blob_that_is_cut_short_while_it_is_served() {
     assert!(broken.is_err() || broken.is_ok_and(|answer| answer.body.len() < content.len()));
     assert_eq!(http::get(served.address(), "/v2/").unwrap().status, 200);
     let log = served.log();
-    assert!(log.contains("(broke off: the content could not be read)"), "{log}");
+    assert!(
+        log.contains("(broke off: the content could not be read)"),
+        "{log}"
+    );
     assert!(!log.contains("client left"), "{log}");
 }
