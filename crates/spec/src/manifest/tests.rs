@@ -578,8 +578,21 @@ fn aliases_cannot_blow_up() {
         "{}",
         problems.render()
     );
-    let deep = format!("components: {}\n", "[".repeat(10_000));
-    assert!(load_body(&deep).is_err());
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+        let deep = open.repeat(100_000) + &close.repeat(100_000);
+        assert!(
+            load_body(&format!("components:\n  {deep}\n")).is_err(),
+            "{open:?}"
+        );
+    }
+    for twice in [
+        "components:\n- {name: a, images: [b], name: c}\n",
+        "components:\n- {name: a, files: [{path: b, 'path': c}]}\n",
+        "variables: {a: b, a: c}\ncomponents: []\n",
+    ] {
+        let shown = load_body(twice).unwrap_err().render();
+        assert!(shown.contains("stands twice"), "{shown}");
+    }
 }
 
 #[test]
