@@ -462,7 +462,7 @@ where
                 Err(error) => Err(fatal(error, &path)),
             };
         }
-        let claim = match self.from_cache(entry, &place, name, taken, &path).await? {
+        let claim = match self.copy_or_claim(entry, &place, name, taken, &path).await? {
             Cached::Copied => return Ok(Fate::Cached),
             Cached::Elsewhere => return Ok(Fate::Elsewhere),
             Cached::Lacking(claim) => claim,
@@ -504,7 +504,7 @@ where
     }
 
     /// Copies a blob out of the cache, or asks for the right to fetch it there.
-    async fn from_cache(
+    async fn copy_or_claim(
         &self,
         entry: &LayoutEntry,
         place: &Place,

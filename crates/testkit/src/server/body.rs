@@ -28,10 +28,6 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn now(&self) -> usize {
-        self.now.load(Ordering::Relaxed)
-    }
-
     pub(super) fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
     }

@@ -1,8 +1,8 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 
 /// How long a test waits for an answer to be held before it fails.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -13,19 +13,20 @@ const LOOK: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug, Default)]
 pub struct Hold(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
-    passes: Semaphore,
-    waiting: AtomicUsize,
+    state: Mutex<State>,
+    changed: Notify,
 }
 
-impl Default for Inner {
-    fn default() -> Self {
-        Self {
-            passes: Semaphore::new(0),
-            waiting: AtomicUsize::new(0),
-        }
-    }
+#[derive(Debug, Default)]
+struct State {
+    /// The numbers of the answers held.
+    held: BTreeSet<u64>,
+    arrived: u64,
+    /// How many may pass when they come.
+    passes: usize,
+    open: bool,
 }
 
 impl Hold {
@@ -34,19 +35,35 @@ impl Hold {
         Self::default()
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        super::lock(&self.0.state)
+    }
+
     /// Lets `count` answers go on: those held, else the next ones.
     pub fn release(&self, count: usize) {
-        self.0.passes.add_permits(count);
+        let mut state = self.state();
+        for left in (0..count).rev() {
+            if state.held.pop_first().is_none() {
+                state.passes += left + 1;
+                break;
+            }
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 
     /// Lets everything go on, from now on.
     pub fn open(&self) {
-        self.0.passes.close();
+        let mut state = self.state();
+        state.held.clear();
+        state.open = true;
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 
     /// How many answers are held now.
     pub fn waiting(&self) -> usize {
-        self.0.waiting.load(Ordering::SeqCst)
+        self.state().held.len()
     }
 
     /// Waits until `count` answers are held; panics when they do not come.
@@ -76,26 +93,39 @@ impl Hold {
     }
 
     pub(super) async fn pass(self) {
-        let _waiting = Waiting::new(&self.0);
-        // An error means that the hold is open.
-        if let Ok(pass) = self.0.passes.acquire().await {
-            pass.forget();
+        let number = {
+            let mut state = self.state();
+            if state.open {
+                return;
+            }
+            if state.passes > 0 {
+                state.passes -= 1;
+                return;
+            }
+            state.arrived += 1;
+            let number = state.arrived;
+            state.held.insert(number);
+            number
+        };
+        let held = Held { hold: &self, number };
+        loop {
+            let changed = held.hold.0.changed.notified();
+            if !held.hold.state().held.contains(&number) {
+                return;
+            }
+            changed.await;
         }
     }
 }
 
-/// Counts one answer as held; a client that breaks off is held no more.
-struct Waiting<'a>(&'a Inner);
-
-impl<'a> Waiting<'a> {
-    fn new(inner: &'a Inner) -> Self {
-        inner.waiting.fetch_add(1, Ordering::SeqCst);
-        Self(inner)
-    }
+/// One answer held; a client that breaks off is held no more.
+struct Held<'a> {
+    hold: &'a Hold,
+    number: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.hold.state().held.remove(&self.number);
     }
 }

@@ -225,11 +225,6 @@ impl FakeUpstream {
         self.state.load.peak()
     }
 
-    /// How many requests are being answered now.
-    pub fn underway(&self) -> usize {
-        self.state.load.now()
-    }
-
     /// Forgets the requests so far.
     pub fn clear_log(&self) {
         lock(&self.state.log).clear();
