@@ -11,6 +11,8 @@ pub mod lock;
 pub mod manifest;
 pub mod receipt;
 
+mod address;
 mod name;
 
+pub use address::secret_in;
 pub use name::{BundleName, Channel, NameError, Version};

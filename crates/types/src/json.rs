@@ -284,6 +284,23 @@ mod tests {
         }
     }
 
+    /// A tree that names its entries from the last to the first.
+    struct Backwards<'a>(&'a serde_json::Value);
+
+    impl Serialize for Backwards<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.0 {
+                serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Backwards)),
+                serde_json::Value::Object(entries) => {
+                    let mut pairs: Vec<_> = entries.iter().collect();
+                    pairs.reverse();
+                    serializer.collect_map(pairs.into_iter().map(|(key, value)| (key, Backwards(value))))
+                }
+                scalar => scalar.serialize(serializer),
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_tree_is_written_in_order(keys in proptest::collection::vec("[a-cA\"\\\\\u{0}-\u{20}é,}]{0,3}", 1..30)) {
@@ -293,21 +310,6 @@ mod tests {
                     value = serde_json::json!({ key: value, "z": {} });
                 } else {
                     value[key] = serde_json::json!([key, {key: at}]);
-                }
-            }
-            // Through a list of pairs, so that the order of arrival is not already sorted.
-            struct Backwards<'a>(&'a serde_json::Value);
-            impl Serialize for Backwards<'_> {
-                fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                    match self.0 {
-                        serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Backwards)),
-                        serde_json::Value::Object(entries) => {
-                            let mut pairs: Vec<_> = entries.iter().collect();
-                            pairs.reverse();
-                            serializer.collect_map(pairs.into_iter().map(|(key, value)| (key, Backwards(value))))
-                        }
-                        scalar => scalar.serialize(serializer),
-                    }
                 }
             }
             let expected = from_tree(&value);

@@ -192,7 +192,7 @@ fn bad_urls() {
     error: credentials do not belong into a manifest
      --> airlock.yaml:9:14
       |
-    9 |       - url: https://me:******@example.org/b
+    9 |       - url: https://*********@example.org/b
       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     error: this is not an address (relative URL without a base): "charts.example.org"
