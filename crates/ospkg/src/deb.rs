@@ -1,0 +1,1 @@
+//! Debian: control files, versions, relations, indexes, closures, repositories.
