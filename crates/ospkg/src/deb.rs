@@ -1,1 +1,3 @@
 //! Debian: control files, versions, relations, indexes, closures, repositories.
+
+pub mod control;
