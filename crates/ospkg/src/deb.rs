@@ -1,3 +1,4 @@
 //! Debian: control files, versions, relations, indexes, closures, repositories.
 
 pub mod control;
+pub mod version;
