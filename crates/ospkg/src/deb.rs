@@ -2,5 +2,10 @@
 
 pub mod architecture;
 pub mod control;
+pub mod package;
+pub mod packages;
+pub mod pins;
 pub mod relation;
+pub mod solve;
+pub mod universe;
 pub mod version;
