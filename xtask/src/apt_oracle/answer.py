@@ -57,6 +57,10 @@ def solve(cache, depcache, words):
             return {"error": str(error)}
     if depcache.broken_count:
         return {"error": "broken"}
+    # What apt-get does last: new packages that nothing needs any more are not installed after all.
+    for package in cache.packages:
+        if depcache.marked_install(package) and depcache.is_garbage(package) and depcache.is_auto_installed(package):
+            depcache.mark_keep(package)
     found = []
     for package in cache.packages:
         if depcache.marked_install(package) or depcache.marked_upgrade(package) or depcache.marked_downgrade(package):

@@ -6,6 +6,7 @@
 use super::pins::Policy;
 use super::universe::{Kind, PackageId, RecordId, Universe};
 
+mod repair;
 mod walk;
 
 /// A version of each package that may be installed: chosen once, used for many closures.
@@ -27,7 +28,10 @@ impl Candidates {
             let at = package.0 as usize;
             of[at] = policy.candidate(package, has[at]);
         }
-        Self { of, installed: installed.to_vec() }
+        Self {
+            of,
+            installed: installed.to_vec(),
+        }
     }
 
     /// The candidate of a package.
@@ -92,7 +96,11 @@ pub enum SolveError {
 }
 
 /// The closure of a request.
-pub fn solve(universe: &Universe, candidates: &Candidates, request: &Request) -> Result<Solution, SolveError> {
+pub fn solve(
+    universe: &Universe,
+    candidates: &Candidates,
+    request: &Request,
+) -> Result<Solution, SolveError> {
     let mut candidates = candidates.clone();
     for (package, record) in &request.wanted {
         if let Some(record) = record {
@@ -108,7 +116,10 @@ pub fn solve(universe: &Universe, candidates: &Candidates, request: &Request) ->
     }
     walk.sweep();
     if walk.is_broken() {
-        return Err(SolveError::Unsolvable);
+        if !walk.repair() || walk.is_broken() {
+            return Err(SolveError::Unsolvable);
+        }
+        walk.sweep();
     }
     Ok(walk.solution())
 }

@@ -88,6 +88,16 @@ pub(super) struct Atom {
     pub(super) qualifier: Qualifier,
 }
 
+impl Atom {
+    pub(super) fn has_version(self) -> bool {
+        self.version != 0
+    }
+
+    pub(super) fn is_any(self) -> bool {
+        self.qualifier == Qualifier::Any
+    }
+}
+
 /// The architecture that a relation asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Qualifier {
@@ -211,10 +221,6 @@ impl Universe {
     /// The name of a package.
     pub fn name(&self, package: PackageId) -> &str {
         self.names.get(self.name_id(package))
-    }
-
-    pub(super) fn text_of_name(&self, name: u32) -> &str {
-        self.names.get(name)
     }
 
     /// The architecture that a package serves; that of its file may be `all`.
@@ -361,6 +367,26 @@ impl Universe {
     pub(super) fn constraint(&self, atom: Atom) -> Option<(Operator, &str)> {
         let version = atom.version.checked_sub(1)?;
         Some((atom.operator, self.texts.get(version)))
+    }
+
+    /// The package that a relation names, whether or not it is there.
+    pub(super) fn asked_for(&self, atom: Atom, owner: u8) -> PackageId {
+        let architecture = match atom.qualifier {
+            Qualifier::Own => owner,
+            Qualifier::Of(architecture) => architecture,
+            Qualifier::Native | Qualifier::Any | Qualifier::Unknown => 0,
+        };
+        self.package_of(atom.name, architecture)
+    }
+
+    /// What a version provides: names, and the version of each where it is said.
+    pub fn provides(&self, id: RecordId) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let (start, end) = self.record(id).provides;
+        let all = &self.provides[start as usize..end as usize];
+        all.iter().map(|it| {
+            let version = it.version.checked_sub(1).map(|version| self.texts.get(version));
+            (self.names.get(it.name), version)
+        })
     }
 
     fn accepts(&self, atom: Atom, version: u32) -> bool {

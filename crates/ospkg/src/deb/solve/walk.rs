@@ -7,7 +7,7 @@ use crate::deb::universe::{Atom, Kind, PackageId, Priority, RecordId, Target, Un
 
 /// What is to become of a package.
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+pub(super) struct State {
     installed: Option<RecordId>,
     mode: Mode,
     /// Asked for, or the only way to what is: this is not changed any more.
@@ -18,7 +18,7 @@ struct State {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     #[default]
     Keep,
     Install,
@@ -29,17 +29,17 @@ enum Mode {
 const DEEPEST: usize = 1000;
 
 pub(super) struct Walk<'a> {
-    universe: &'a Universe,
+    pub(super) universe: &'a Universe,
     candidates: Candidates,
     recommends: bool,
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     /// What was marked, in order; some of it more than once or taken back.
     order: Vec<PackageId>,
-    wanted: Vec<PackageId>,
+    pub(super) wanted: Vec<PackageId>,
 }
 
 /// The alternatives of a relation, and the place of the first one.
-fn groups(atoms: &[Atom]) -> impl Iterator<Item = (u32, &[Atom])> {
+pub(super) fn groups(atoms: &[Atom]) -> impl Iterator<Item = (u32, &[Atom])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at;
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The version that will be there.
-    fn future(&self, package: PackageId) -> Option<RecordId> {
+    pub(super) fn future(&self, package: PackageId) -> Option<RecordId> {
         let state = self.state(package);
         match state.mode {
             Mode::Keep => state.installed,
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn will_be(&self, record: RecordId) -> bool {
+    pub(super) fn will_be(&self, record: RecordId) -> bool {
         self.future(self.universe.package_of_record(record)) == Some(record)
     }
 
@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn is_other(&self, one: RecordId, other: RecordId) -> bool {
+    pub(super) fn is_other(&self, one: RecordId, other: RecordId) -> bool {
         let universe = self.universe;
         let name = |it| universe.name_id(universe.package_of_record(it));
         name(one) != name(other)
@@ -184,24 +184,39 @@ impl<'a> Walk<'a> {
                 if self.state(package).protected {
                     return false;
                 }
-                let has = self.state(package).installed.is_some();
-                self.state_mut(package).mode = if has { Mode::Remove } else { Mode::Keep };
+                self.take_back(package);
             }
-            if protect && self.candidates.of(package) == Some(target.record) && self.state(package).installed.is_none() {
+            if protect
+                && self.candidates.of(package) == Some(target.record)
+                && self.state(package).installed.is_none()
+            {
                 self.candidates.of[package.0 as usize] = None;
             }
         }
         true
     }
 
+    /// Does not install a package after all, or takes it away if it is there.
+    pub(super) fn take_back(&mut self, package: PackageId) {
+        let has = self.state(package).installed.is_some();
+        self.state_mut(package).mode = if has { Mode::Remove } else { Mode::Keep };
+    }
+
     /// Whether a relation holds in the end.
-    fn holds(&self, group: &[Atom], owner: u8) -> bool {
+    pub(super) fn holds(&self, group: &[Atom], owner: u8) -> bool {
         let universe = self.universe;
         let holds = |atom: &Atom| universe.targets(*atom, owner).any(|it| self.will_be(it.record));
         group.iter().any(holds)
     }
 
-    fn install_one_of(&mut self, record: RecordId, place: u32, group: &[Atom], protect: bool, depth: usize) -> bool {
+    fn install_one_of(
+        &mut self,
+        record: RecordId,
+        place: u32,
+        group: &[Atom],
+        protect: bool,
+        depth: usize,
+    ) -> bool {
         let universe = self.universe;
         let owner = universe.architecture_id(universe.package_of_record(record));
         let holds = self.holds(group, owner);
@@ -262,13 +277,20 @@ impl<'a> Walk<'a> {
         let mut open: Vec<PackageId> = Vec::new();
         for package in &self.order {
             let state = self.state(*package);
-            let essential = self.future(*package).is_some_and(|it| universe.is_essential(it) || universe.is_protected(it));
+            let essential = self
+                .future(*package)
+                .is_some_and(|it| universe.is_essential(it) || universe.is_protected(it));
             if !state.automatic || essential {
                 open.push(*package);
             }
         }
         open.extend(&self.wanted);
-        open.extend(self.candidates.installed.iter().map(|it| universe.package_of_record(*it)));
+        open.extend(
+            self.candidates
+                .installed
+                .iter()
+                .map(|it| universe.package_of_record(*it)),
+        );
         while let Some(package) = open.pop() {
             if std::mem::replace(&mut used[package.0 as usize], true) {
                 continue;
@@ -293,10 +315,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn futures(&self) -> Vec<RecordId> {
+    pub(super) fn futures(&self) -> Vec<RecordId> {
         let universe = self.universe;
-        let kept = self.candidates.installed.iter().map(|it| universe.package_of_record(*it));
-        let mut all: Vec<RecordId> = kept.chain(self.order.iter().copied()).filter_map(|it| self.future(it)).collect();
+        let kept = self
+            .candidates
+            .installed
+            .iter()
+            .map(|it| universe.package_of_record(*it));
+        let mut all: Vec<RecordId> = kept
+            .chain(self.order.iter().copied())
+            .filter_map(|it| self.future(it))
+            .collect();
         all.sort_unstable();
         all.dedup();
         all

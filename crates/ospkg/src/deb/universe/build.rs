@@ -118,7 +118,8 @@ impl Builder {
             index,
             all,
             essential: yes(stanza.essential),
-            important: yes(stanza.important) || yes(stanza.protected),
+            // apt never takes itself away, whatever its own paragraph says (apt.conf(5), pkgCacheGen::ForceEssential).
+            important: yes(stanza.important) || yes(stanza.protected) || stanza.package == "apt",
             priority: Priority::of(stanza.priority),
             multi_arch: match stanza.multi_arch {
                 "same" => MultiArch::Same,
