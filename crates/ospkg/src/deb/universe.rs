@@ -56,7 +56,7 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 struct Record {
     package: PackageId,
-    version: u32,
+    version: Text,
     atoms: (u32, u32),
     provides: (u32, u32),
     filename: Span,
@@ -76,49 +76,94 @@ struct Record {
 #[derive(Clone, Copy, Debug, Default)]
 struct Span(u32, u32);
 
-/// One alternative of a relation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One alternative of a relation, in 12 bytes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Atom {
     pub(super) name: u32,
-    /// The number of its text + 1; 0 for any version.
-    version: u32,
-    pub(super) kind: Kind,
-    operator: Operator,
-    pub(super) or: bool,
-    pub(super) qualifier: Qualifier,
+    version: Text,
+    /// Kind, operator, and whether an alternative follows.
+    bits: u8,
+    qualifier: Qualifier,
 }
 
+/// A version in the store of texts; of no length where none is said.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(Rust, packed(2))]
+struct Text {
+    start: u32,
+    length: u16,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::PreDepends,
+    Kind::Depends,
+    Kind::Conflicts,
+    Kind::Breaks,
+    Kind::Recommends,
+    Kind::Suggests,
+];
+
+const OPERATORS: [Operator; 5] = [
+    Operator::Earlier,
+    Operator::EarlierOrEqual,
+    Operator::Equal,
+    Operator::LaterOrEqual,
+    Operator::Later,
+];
+
 impl Atom {
+    fn new(name: u32, constraint: (Operator, Text), kind: Kind, or: bool, qualifier: Qualifier) -> Self {
+        let bits = kind as u8 | (constraint.0 as u8) << 3 | u8::from(or) << 6;
+        Self {
+            name,
+            version: constraint.1,
+            bits,
+            qualifier,
+        }
+    }
+
+    pub(super) fn kind(self) -> Kind {
+        KINDS[usize::from(self.bits & 7)]
+    }
+
+    fn operator(self) -> Operator {
+        OPERATORS[usize::from(self.bits >> 3 & 7)]
+    }
+
+    /// Whether another alternative follows.
+    pub(super) fn or(self) -> bool {
+        self.bits & 64 != 0
+    }
+
     pub(super) fn has_version(self) -> bool {
-        self.version != 0
+        self.version.length != 0
     }
 
     pub(super) fn is_any(self) -> bool {
-        self.qualifier == Qualifier::Any
+        self.qualifier == Qualifier::ANY
     }
 }
 
-/// The architecture that a relation asks for.
+/// The architecture that a relation asks for: one of the configured ones by its number, or one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Qualifier {
+pub(super) struct Qualifier(u8);
+
+impl Qualifier {
     /// That of the package that has the relation.
-    Own,
+    const OWN: Self = Self(255);
     /// Any, if the package allows it.
-    Any,
-    /// That of the system.
-    Native,
-    /// This one of the configured ones.
-    Of(u8),
+    const ANY: Self = Self(254);
     /// One that is not configured, so that nothing can have it.
-    Unknown,
+    const UNKNOWN: Self = Self(253);
+    /// That of the system.
+    const NATIVE: Self = Self(0);
 }
 
 /// A name that a package provides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Provide {
     name: u32,
-    /// The number of its text + 1; 0 where it is not said.
-    version: u32,
+    version: Text,
     owner: RecordId,
     qualifier: Qualifier,
 }
@@ -127,7 +172,6 @@ struct Provide {
 #[derive(Debug)]
 pub struct Universe {
     names: Interner,
-    texts: Interner,
     text: String,
     /// The native one first.
     architectures: Vec<Box<str>>,
@@ -244,7 +288,7 @@ impl Universe {
 
     /// The version's text.
     pub fn version(&self, id: RecordId) -> &str {
-        self.texts.get(self.record(id).version)
+        self.text(self.record(id).version)
     }
 
     /// The `Architecture` field of the package file: `amd64`, or `all`.
@@ -255,6 +299,11 @@ impl Universe {
         } else {
             self.architecture(record.package)
         }
+    }
+
+    fn text(&self, Text { start, length }: Text) -> &str {
+        let start = start as usize;
+        &self.text[start..start + usize::from(length)]
     }
 
     fn span(&self, Span(start, end): Span) -> &str {
@@ -351,10 +400,9 @@ impl Universe {
         relation::Relation {
             name: self.names.get(atom.name),
             qualifier: match atom.qualifier {
-                Qualifier::Own | Qualifier::Unknown => None,
-                Qualifier::Any => Some("any"),
-                Qualifier::Native => Some("native"),
-                Qualifier::Of(architecture) => Some(&self.architectures[usize::from(architecture)]),
+                Qualifier::OWN | Qualifier::UNKNOWN => None,
+                Qualifier::ANY => Some("any"),
+                Qualifier(architecture) => Some(&self.architectures[usize::from(architecture)]),
             },
             constraint: self.constraint(atom),
             architectures: None,
@@ -365,16 +413,16 @@ impl Universe {
     }
 
     pub(super) fn constraint(&self, atom: Atom) -> Option<(Operator, &str)> {
-        let version = atom.version.checked_sub(1)?;
-        Some((atom.operator, self.texts.get(version)))
+        atom.has_version()
+            .then(|| (atom.operator(), self.text(atom.version)))
     }
 
     /// The package that a relation names, whether or not it is there.
     pub(super) fn asked_for(&self, atom: Atom, owner: u8) -> PackageId {
         let architecture = match atom.qualifier {
-            Qualifier::Own => owner,
-            Qualifier::Of(architecture) => architecture,
-            Qualifier::Native | Qualifier::Any | Qualifier::Unknown => 0,
+            Qualifier::OWN => owner,
+            Qualifier::ANY | Qualifier::UNKNOWN => 0,
+            Qualifier(architecture) => architecture,
         };
         self.package_of(atom.name, architecture)
     }
@@ -384,21 +432,14 @@ impl Universe {
         let (start, end) = self.record(id).provides;
         let all = &self.provides[start as usize..end as usize];
         all.iter().map(|it| {
-            let version = it.version.checked_sub(1).map(|version| self.texts.get(version));
-            (self.names.get(it.name), version)
+            let version = self.text(it.version);
+            (self.names.get(it.name), Some(version).filter(|it| !it.is_empty()))
         })
     }
 
-    fn accepts(&self, atom: Atom, version: u32) -> bool {
-        let Some(wanted) = atom.version.checked_sub(1) else {
-            return true;
-        };
-        let order = if wanted == version {
-            std::cmp::Ordering::Equal
-        } else {
-            super::version::compare(self.texts.get(version), self.texts.get(wanted))
-        };
-        atom.operator.accepts(order)
+    fn accepts(&self, atom: Atom, version: &str) -> bool {
+        self.constraint(atom)
+            .is_none_or(|(operator, wanted)| operator.accepts(super::version::compare(version, wanted)))
     }
 
     /// The architectures that can satisfy a relation of a package of this architecture.
@@ -406,18 +447,14 @@ impl Universe {
         let record = self.record(candidate);
         let architecture = self.architecture_id(record.package);
         let wanted = match atom.qualifier {
-            Qualifier::Own => owner,
-            Qualifier::Native => 0,
-            Qualifier::Of(architecture) => architecture,
-            Qualifier::Unknown => return false,
-            Qualifier::Any => {
-                // Only real packages that allow it are of any architecture; others are as without `:any`,
-                // which dpkg and apt never satisfy.
-                return real && record.multi_arch == MultiArch::Allowed;
-            }
+            Qualifier::OWN => owner,
+            Qualifier::UNKNOWN => return false,
+            // Only real packages that allow it are of any architecture; for others dpkg and apt know no `:any`.
+            Qualifier::ANY => return real && record.multi_arch == MultiArch::Allowed,
+            Qualifier(wanted) => wanted,
         };
         // What must not be there must not be there for any architecture (Policy 7, deb-control(5)).
-        atom.kind.is_negative() && matches!(atom.qualifier, Qualifier::Own)
+        atom.kind().is_negative() && atom.qualifier == Qualifier::OWN
             || architecture == wanted
             || record.multi_arch == MultiArch::Foreign
     }
@@ -429,7 +466,7 @@ impl Universe {
             .flat_map(move |it| self.versions(self.package_of(atom.name, it)))
             .copied()
             .filter(move |record| {
-                self.accepts(atom, self.record(*record).version) && self.serves(atom, owner, *record, true)
+                self.accepts(atom, self.version(*record)) && self.serves(atom, owner, *record, true)
             })
             .map(|record| Target {
                 record,
@@ -438,9 +475,10 @@ impl Universe {
         let provided = self
             .provided(atom.name)
             .filter(move |provide| {
-                let version = provide.version.checked_sub(1);
                 // Without a version nothing that asks for one is satisfied (Policy 7.5).
-                version.map_or(atom.version == 0, |version| self.accepts(atom, version))
+                let is_said = provide.version.length != 0;
+                (is_said || !atom.has_version())
+                    && self.accepts(atom, self.text(provide.version))
                     && self.serves_provided(atom, owner, **provide)
             })
             .map(|provide| Target {
@@ -452,12 +490,11 @@ impl Universe {
 
     fn serves_provided(&self, atom: Atom, owner: u8, provide: Provide) -> bool {
         match (atom.qualifier, provide.qualifier) {
-            (Qualifier::Any, Qualifier::Any) => true,
-            (Qualifier::Any, _) | (_, Qualifier::Any | Qualifier::Unknown) => false,
-            (Qualifier::Own, Qualifier::Of(architecture)) => architecture == owner,
-            (Qualifier::Native, Qualifier::Of(architecture)) => architecture == 0,
-            (Qualifier::Of(wanted), Qualifier::Of(architecture)) => architecture == wanted,
-            _ => self.serves(atom, owner, provide.owner, false),
+            (Qualifier::ANY, Qualifier::ANY) => true,
+            (Qualifier::ANY | Qualifier::UNKNOWN, _) | (_, Qualifier::ANY | Qualifier::UNKNOWN) => false,
+            (_, Qualifier::OWN) => self.serves(atom, owner, provide.owner, false),
+            (Qualifier::OWN, Qualifier(architecture)) => architecture == owner,
+            (Qualifier(wanted), Qualifier(architecture)) => architecture == wanted,
         }
     }
 

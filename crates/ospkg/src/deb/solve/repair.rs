@@ -47,7 +47,7 @@ impl Scores {
         for record in &futures {
             let owner = universe.architecture_id(universe.package_of_record(*record));
             for atom in universe.atoms(*record) {
-                let points = match atom.kind {
+                let points = match atom.kind() {
                     Kind::Depends | Kind::PreDepends | Kind::Recommends => 1,
                     Kind::Conflicts | Kind::Breaks => -1,
                     Kind::Suggests => continue,
@@ -81,7 +81,7 @@ impl Scores {
             let owner = universe.architecture_id(package);
             for atom in universe.atoms(*record) {
                 let target = universe.asked_for(*atom, owner);
-                if matches!(atom.kind, Kind::Depends | Kind::PreDepends | Kind::Recommends)
+                if matches!(atom.kind(), Kind::Depends | Kind::PreDepends | Kind::Recommends)
                     && !atom.is_any()
                     && walk.future(target).is_some()
                 {
@@ -147,7 +147,7 @@ impl Walk<'_> {
         let universe = self.universe;
         let record = self.future(package)?;
         let owner = universe.architecture_id(package);
-        groups(universe.atoms(record)).find_map(|(_, group)| match group[0].kind {
+        groups(universe.atoms(record)).find_map(|(_, group)| match group[0].kind() {
             Kind::PreDepends | Kind::Depends => (!self.holds(group, owner)).then_some(Fault::Lacks),
             Kind::Conflicts | Kind::Breaks => universe
                 .targets(group[0], owner)

@@ -44,7 +44,7 @@ pub(super) fn groups(atoms: &[Atom]) -> impl Iterator<Item = (u32, &[Atom])> {
     std::iter::from_fn(move || {
         let start = at;
         let rest = atoms.get(start..).filter(|rest| !rest.is_empty())?;
-        let alternatives = rest.iter().take_while(|atom| atom.or).count() + 1;
+        let alternatives = rest.iter().take_while(|atom| atom.or()).count() + 1;
         at = (start + alternatives).min(atoms.len());
         Some((u32::try_from(start).unwrap_or(u32::MAX), &atoms[start..at]))
     })
@@ -148,13 +148,13 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, record: RecordId, protect: bool, depth: usize) -> bool {
         let universe = self.universe;
         let atoms = universe.atoms(record);
-        for atom in atoms.iter().filter(|atom| atom.kind.is_negative()) {
+        for atom in atoms.iter().filter(|atom| atom.kind().is_negative()) {
             if !self.make_room(record, *atom, protect) {
                 return false;
             }
         }
         for (place, group) in groups(atoms) {
-            let needed = match group[0].kind {
+            let needed = match group[0].kind() {
                 Kind::PreDepends | Kind::Depends => true,
                 Kind::Recommends if self.recommends => false,
                 _ => continue,
@@ -299,7 +299,11 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let owner = universe.architecture_id(package);
-            for atom in universe.atoms(record).iter().filter(|it| !it.kind.is_negative()) {
+            for atom in universe
+                .atoms(record)
+                .iter()
+                .filter(|it| !it.kind().is_negative())
+            {
                 for target in universe.targets(*atom, owner) {
                     if self.will_be(target.record) {
                         open.push(universe.package_of_record(target.record));
@@ -339,7 +343,7 @@ impl<'a> Walk<'a> {
         }
         self.futures().iter().any(|record| {
             let owner = universe.architecture_id(universe.package_of_record(*record));
-            groups(universe.atoms(*record)).any(|(_, group)| match group[0].kind {
+            groups(universe.atoms(*record)).any(|(_, group)| match group[0].kind() {
                 Kind::PreDepends | Kind::Depends => !self.holds(group, owner),
                 Kind::Conflicts | Kind::Breaks => universe
                     .targets(group[0], owner)
@@ -369,7 +373,7 @@ impl<'a> Walk<'a> {
                     let texts: Vec<String> = group.iter().map(|it| universe.atom_text(*it)).collect();
                     Why::Needed {
                         by,
-                        kind: group.first().map_or(Kind::Depends, |it| it.kind),
+                        kind: group.first().map_or(Kind::Depends, |it| it.kind()),
                         relation: texts.join(" | "),
                     }
                 }

@@ -3,7 +3,7 @@
 use super::interner::{Full, Interner};
 use super::{
     Atom, IndexId, Kind, MultiArch, Operator, Origin, PackageId, PackagesError, Priority, Provide, Qualifier,
-    Record, RecordId, Span, Stanza, Universe, relation, stanzas,
+    Record, RecordId, Span, Stanza, Text, Universe, relation, stanzas,
 };
 use crate::deb::architecture::ALL;
 use crate::deb::packages::wrong;
@@ -12,7 +12,6 @@ use crate::deb::packages::wrong;
 #[derive(Debug)]
 pub struct Builder {
     names: Interner,
-    texts: Interner,
     text: String,
     architectures: Vec<Box<str>>,
     origins: Vec<Origin>,
@@ -37,7 +36,6 @@ impl Builder {
         let all = std::iter::once(&native).chain(foreign).map(|it| (*it).into());
         Self {
             names: Interner::new(),
-            texts: Interner::new(),
             text: String::new(),
             // More than there are in Debian; numbers of architectures have eight bits.
             architectures: all.take(64).collect(),
@@ -75,7 +73,7 @@ impl Builder {
         };
         let record = RecordId(count(self.records.len(), "packages")?);
         let name = self.names.intern(stanza.package)?;
-        let version = self.texts.intern(stanza.version)?;
+        let version = self.keep_version(stanza.version, line)?;
         // apt gives numbers to names in the order in which it sees them, and decides by these in the end. So the
         // order of the fields here is apt's.
         let atoms = count(self.atoms.len(), "relations")?;
@@ -138,15 +136,21 @@ impl Builder {
         Ok(Span(start, count(self.text.len(), "texts")?))
     }
 
+    fn keep_version(&mut self, text: &str, line: usize) -> Result<Text, PackagesError> {
+        let length = u16::try_from(text.len()).map_err(|_| wrong(line, "Version", text.as_bytes()))?;
+        let Span(start, _) = self.keep(text)?;
+        Ok(Text { start, length })
+    }
+
     fn qualifier(&self, text: Option<&str>) -> Qualifier {
         match text {
-            None => Qualifier::Own,
-            Some("any") => Qualifier::Any,
-            Some("native") => Qualifier::Native,
+            None => Qualifier::OWN,
+            Some("any") => Qualifier::ANY,
+            Some("native") => Qualifier::NATIVE,
             Some(name) => {
                 let at = self.architectures.iter().position(|it| **it == *name);
                 let at = at.and_then(|at| u8::try_from(at).ok());
-                at.map_or(Qualifier::Unknown, Qualifier::Of)
+                at.map_or(Qualifier::UNKNOWN, Qualifier)
             }
         }
     }
@@ -165,18 +169,13 @@ impl Builder {
                 },
                 source,
             })?;
-            let (operator, version) = match relation.constraint {
-                Some((operator, version)) => (operator, self.texts.intern(version)? + 1),
-                None => (Operator::Equal, 0),
+            let constraint = match relation.constraint {
+                Some((operator, version)) => (operator, self.keep_version(version, line)?),
+                None => (Operator::Equal, Text::default()),
             };
-            let atom = Atom {
-                name: self.names.intern(relation.name)?,
-                version,
-                kind,
-                operator,
-                or: relation.or,
-                qualifier: self.qualifier(relation.qualifier),
-            };
+            let name = self.names.intern(relation.name)?;
+            let qualifier = self.qualifier(relation.qualifier);
+            let atom = Atom::new(name, constraint, kind, relation.or, qualifier);
             self.atoms.push(atom);
         }
         Ok(())
@@ -188,9 +187,9 @@ impl Builder {
         for relation in relation::relations(stanza.provides) {
             let relation = relation.map_err(|source| PackagesError::Relation { line, field, source })?;
             let version = match relation.constraint {
-                Some((Operator::Equal, version)) => self.texts.intern(version)? + 1,
+                Some((Operator::Equal, version)) => self.keep_version(version, line)?,
                 Some(_) => return Err(wrong(line, field, relation.to_string().as_bytes())),
-                None => 0,
+                None => Text::default(),
             };
             let provide = Provide {
                 name: self.names.intern(relation.name)?,
@@ -219,7 +218,6 @@ impl Builder {
         );
         Universe {
             names: self.names,
-            texts: self.texts,
             text: self.text,
             architectures: self.architectures,
             origins: self.origins,
@@ -239,7 +237,7 @@ impl Builder {
         let records = (0u32..).map(RecordId).zip(&self.records);
         let (starts, mut all) = group(packages, records.map(|(id, record)| (record.package.0, id)));
         let record = |id: RecordId| &self.records[id.0 as usize];
-        let text = |id: RecordId| self.texts.get(record(id).version);
+        let text = |id: RecordId| self.version(record(id).version);
         let mut more = Vec::new();
         let mut kept: Vec<RecordId> = Vec::with_capacity(all.len());
         let mut new_starts = Vec::with_capacity(starts.len());
@@ -266,15 +264,25 @@ impl Builder {
         ((new_starts, kept), more)
     }
 
+    fn version(&self, Text { start, length }: Text) -> &str {
+        let start = start as usize;
+        &self.text[start..start + usize::from(length)]
+    }
+
     /// Whether two indexes speak of the same build: all that a resolver looks at is equal.
     fn are_same(&self, one: &Record, other: &Record) -> bool {
         let atoms = |it: &Record| &self.atoms[it.atoms.0 as usize..it.atoms.1 as usize];
+        let is_same = |(a, b): (&Atom, &Atom)| {
+            (a.name, a.bits, a.qualifier) == (b.name, b.bits, b.qualifier)
+                && self.version(a.version) == self.version(b.version)
+        };
         let digests_differ = matches!((&one.digest, &other.digest), (Some(a), Some(b)) if a != b);
-        one.version == other.version
+        self.version(one.version) == self.version(other.version)
             && one.all == other.all
             && one.multi_arch == other.multi_arch
             && !digests_differ
-            && atoms(one) == atoms(other)
+            && atoms(one).len() == atoms(other).len()
+            && atoms(one).iter().zip(atoms(other)).all(is_same)
     }
 }
 
