@@ -2,6 +2,7 @@
 
 pub mod architecture;
 pub mod control;
+pub mod explain;
 pub mod package;
 pub mod packages;
 pub mod pins;

@@ -3,11 +3,16 @@
 //! First [`walk`](self) follows each relation to the alternative that apt would take. Where that meets a
 //! contradiction, a search looks for any solution.
 
+use super::explain::{Explanation, explain};
 use super::pins::Policy;
 use super::universe::{Kind, PackageId, RecordId, Universe};
 
 mod repair;
+pub(super) mod search;
 mod walk;
+
+use search::{Outcome, Search};
+use walk::Walk;
 
 /// A version of each package that may be installed: chosen once, used for many closures.
 #[derive(Clone, Debug)]
@@ -91,8 +96,13 @@ pub struct Solution {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SolveError {
     /// Nothing that could be installed satisfies everything.
-    #[error("no set of packages satisfies everything that is needed")]
-    Unsolvable,
+    #[error("no set of packages satisfies everything that is needed: {0}")]
+    Unsolvable(Explanation),
+    /// There may be a solution, but the search for it took too long.
+    #[error(
+        "the search for packages that fit together was given up; ask for fewer packages, or for certain versions"
+    )]
+    GaveUp,
 }
 
 /// The closure of a request.
@@ -107,19 +117,26 @@ pub fn solve(
             candidates.set(*package, *record);
         }
     }
-    let mut walk = walk::Walk::new(universe, candidates, request.recommends);
-    for (package, _) in &request.wanted {
+    let wanted: Vec<PackageId> = request.wanted.iter().map(|(package, _)| *package).collect();
+    let mut walk = Walk::new(universe, candidates.clone(), request.recommends);
+    for package in &wanted {
         walk.want(*package);
     }
-    for (package, _) in &request.wanted {
+    for package in &wanted {
         walk.follow_wanted(*package);
     }
-    walk.sweep();
-    if walk.is_broken() {
-        if !walk.repair() || walk.is_broken() {
-            return Err(SolveError::Unsolvable);
-        }
-        walk.sweep();
+    if let Some(solution) = walk.finish() {
+        return Ok(solution);
     }
-    Ok(walk.solution())
+    let dead = search::dead(universe, &candidates, &wanted);
+    match Search::new(universe, &candidates, &dead).run(&wanted) {
+        Outcome::Found(found) => {
+            // What was found is certain; the walk adds what is recommended with it.
+            let mut walk = Walk::new(universe, candidates, request.recommends);
+            walk.begin_with(&found);
+            walk.finish().ok_or(SolveError::GaveUp)
+        }
+        Outcome::Nothing => Err(SolveError::Unsolvable(explain(universe, &candidates, &wanted))),
+        Outcome::GaveUp => Err(SolveError::GaveUp),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::search::Found;
 use super::{Candidates, Chosen, Solution, Why};
 use crate::deb::universe::{Atom, Kind, PackageId, Priority, RecordId, Target, Universe};
 
@@ -39,7 +40,7 @@ pub(super) struct Walk<'a> {
 }
 
 /// The alternatives of a relation, and the place of the first one.
-pub(super) fn groups(atoms: &[Atom]) -> impl Iterator<Item = (u32, &[Atom])> {
+pub(in crate::deb) fn groups(atoms: &[Atom]) -> impl Iterator<Item = (u32, &[Atom])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at;
@@ -270,8 +271,35 @@ impl<'a> Walk<'a> {
         )
     }
 
+    /// Begins with packages that are known to fit together, and follows what they recommend.
+    pub(super) fn begin_with(&mut self, found: &[Found]) {
+        let universe = self.universe;
+        for (record, why) in found {
+            let package = universe.package_of_record(*record);
+            self.want(package);
+            let state = self.state_mut(package);
+            state.why = *why;
+            state.automatic = why.is_some();
+        }
+        for (record, _) in found {
+            self.follow(*record, true, 0);
+        }
+    }
+
+    /// Repairs and tidies. None: something is wrong all the same.
+    pub(super) fn finish(mut self) -> Option<Solution> {
+        self.sweep();
+        if self.is_broken() {
+            if !self.repair() || self.is_broken() {
+                return None;
+            }
+            self.sweep();
+        }
+        Some(self.solution())
+    }
+
     /// Takes back what nothing needs any more.
-    pub(super) fn sweep(&mut self) {
+    fn sweep(&mut self) {
         let universe = self.universe;
         let mut used = vec![false; self.states.len()];
         let mut open: Vec<PackageId> = Vec::new();
@@ -336,7 +364,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether something that will be there lacks what it needs, or is with what it cannot be with.
-    pub(super) fn is_broken(&self) -> bool {
+    fn is_broken(&self) -> bool {
         let universe = self.universe;
         if self.wanted.iter().any(|it| self.future(*it).is_none()) {
             return true;
@@ -353,7 +381,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    pub(super) fn solution(&self) -> Solution {
+    fn solution(&self) -> Solution {
         let universe = self.universe;
         let mut seen = vec![false; self.states.len()];
         let mut solution = Solution::default();
