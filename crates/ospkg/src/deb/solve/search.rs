@@ -155,9 +155,8 @@ impl<'a> Search<'a> {
             }
             options.retain(|it| self.fate(*it) == Fate::Open);
             match options[..] {
-                [] => return Step::Stuck,
                 [only] if self.put_in(only, Some((record, place))) => {}
-                [_] => return Step::Stuck,
+                [] | [_] => return Step::Stuck,
                 _ if choice.is_none() => choice = Some((place, options)),
                 _ => {}
             }
