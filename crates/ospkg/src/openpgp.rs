@@ -1,0 +1,1 @@
+//! OpenPGP signatures, with the policy that the format leaves to its users.
