@@ -14,6 +14,8 @@ mod archives;
 mod bundles;
 mod documents;
 mod mirror;
+mod packages;
+mod repositories;
 
 pub use archives::{docker_archive, oci_archive, oci_layout};
 pub use bundles::{bundle, tar};
@@ -22,18 +24,27 @@ pub use documents::{
     reference, signature,
 };
 pub use mirror::registry;
+pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
+pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 27] = [
+    ("apt_index", apt_index),
+    ("apt_sources", apt_sources),
     ("auth_file", auth_file),
     ("bundle", bundle),
     ("challenge", challenge),
     ("chart", chart),
     ("chart_index", chart_index),
     ("chart_yaml", chart_yaml),
+    ("deb", deb),
+    ("deb_control", deb_control),
+    ("deb_packages", deb_packages),
+    ("deb_relation", deb_relation),
+    ("deb_version", deb_version),
     ("digest", digest),
     ("docker_archive", docker_archive),
     ("index", index),
@@ -42,8 +53,10 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("oci_archive", oci_archive),
     ("oci_layout", oci_layout),
     ("oci_manifest", oci_manifest),
+    ("openpgp", openpgp),
     ("reference", reference),
     ("registry", registry),
+    ("release", release),
     ("signature", signature),
     ("tar", tar),
 ];
