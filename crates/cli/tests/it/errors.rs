@@ -1,41 +1,19 @@
 //! What a stranger sees who gets something wrong: exit code, standard output and standard error, as they are.
-#![allow(clippy::unwrap_used, missing_docs)]
 
-use std::path::Path;
-use std::process::Command;
+use std::ops::Deref;
 
-use tempfile::TempDir;
+use crate::desk::{Desk, manifest};
 
-/// Runs the command in an empty folder of its own and renders everything that can be seen of it.
-struct Session {
-    folder: TempDir,
-}
+/// A desk where a run renders everything that can be seen of it.
+struct Session(Desk);
 
 impl Session {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self(Desk::new())
     }
 
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_airlock"))
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("AIRLOCK_KEY_PASSWORD", "test")
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap();
+    fn run(&self, words: &[&str]) -> String {
+        let output = self.command(words).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let mut out = format!("exit code: {}\n", output.status.code().unwrap());
         for (name, stream) in [("stdout", text(&output.stdout)), ("stderr", text(&output.stderr))] {
@@ -43,14 +21,16 @@ impl Session {
                 out.push_str(&format!("--- {name}\n{stream}"));
             }
         }
-        out.replace(&self.folder.path().display().to_string(), "[FOLDER]")
+        out.replace(&self.folder().display().to_string(), "[FOLDER]")
     }
 }
 
-fn manifest(components: &str) -> String {
-    format!(
-        "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\nplatforms: [linux/amd64]\ncomponents:\n{components}"
-    )
+impl Deref for Session {
+    type Target = Desk;
+
+    fn deref(&self) -> &Desk {
+        &self.0
+    }
 }
 
 macro_rules! seen {
@@ -98,7 +78,7 @@ fn missing_files() {
 fn a_manifest_in_another_folder() {
     let session = Session::new();
     session.run(&["keygen"]);
-    std::fs::create_dir(session.path().join("sub")).unwrap();
+    std::fs::create_dir(session.path("sub")).unwrap();
     session.write(
         "sub/airlock.yaml",
         &manifest("  - {name: a, files: [{path: site.conf}]}\n"),
@@ -114,7 +94,7 @@ fn a_manifest_in_another_folder() {
         "-q",
     ]);
     assert!(built.starts_with("exit code: 0"), "{built}");
-    assert!(session.path().join("sub/airlock.lock").is_file());
+    assert!(session.path("sub/airlock.lock").is_file());
     let verified = session.run(&[
         "verify",
         "bundles/edge-1.0.0.airlock.tar",
@@ -192,7 +172,7 @@ fn files_that_are_something_else() {
         "private_for_public",
         session.run(&["verify", "text.tar", "--key", "airlock.key"])
     );
-    std::fs::create_dir(session.path().join("folder")).unwrap();
+    std::fs::create_dir(session.path("folder")).unwrap();
     session.write("folder/notes.txt", "mine");
     seen!(
         "no_store_at_all",
@@ -210,7 +190,7 @@ fn compressed_files() {
         ("edge.tar.gz", &b"\x1f\x8b\x08\0\0\0\0\0"[..]),
         ("edge.tar.zst", b"\x28\xb5\x2f\xfd\0\xa8\xfb\xff"),
     ] {
-        std::fs::write(session.path().join(name), bytes).unwrap();
+        std::fs::write(session.path(name), bytes).unwrap();
     }
     seen!(
         "compressed_verify",
@@ -227,7 +207,7 @@ fn compressed_files() {
             "store"
         ])
     );
-    assert!(!session.path().join("store").exists());
+    assert!(!session.path("store").exists());
     session.write(
         "airlock.yaml",
         &manifest("  - {name: a, images: [\"docker-archive:edge.tar.zst\"]}\n"),
