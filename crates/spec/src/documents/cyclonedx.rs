@@ -19,7 +19,7 @@ pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
             );
             properties.extend(artifact.why.iter().map(|why| json!({"name": "airlock:why", "value": why})));
             json!({
-                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files => "file" },
+                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files | Kind::Packages => "file" },
                 "bom-ref": format!("artifact-{at}"),
                 "name": artifact.reference.repository.to_string(),
                 "version": version(artifact),

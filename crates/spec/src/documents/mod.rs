@@ -20,7 +20,7 @@ fn purl(artifact: &Artifact) -> String {
     let repository = &artifact.reference.repository;
     let name = repository.name.as_str().rsplit('/').next().unwrap_or_default();
     let version = percent(&artifact.root.digest.to_string());
-    let scheme = if artifact.kind == Kind::Files {
+    let scheme = if matches!(artifact.kind, Kind::Files | Kind::Packages) {
         "generic"
     } else {
         "oci"
