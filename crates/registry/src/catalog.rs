@@ -160,9 +160,14 @@ impl Catalog {
         self.repositories[at].reach.get()
     }
 
-    /// File trees and charts. Reads manifests the first time: for blocking threads.
-    pub(crate) fn extras<V: BlobRead + ?Sized>(&self, view: &V) -> Result<&Extras, ReadError> {
-        self.extras.get_or_init(|| Extras::read(view, &self.generation))
+    /// File trees, charts and packages. Reads manifests the first time: for blocking threads.
+    pub(crate) fn extras<V: BlobRead + ?Sized>(
+        &self,
+        view: &V,
+        key: Option<&RepositoryKey>,
+    ) -> Result<&Extras, ReadError> {
+        self.extras
+            .get_or_init(|| Extras::read(view, &self.generation, key))
     }
 
     /// The same where they are known already.

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlock_ospkg::openpgp::RepositoryKey;
 use airlock_types::Host;
 use tokio_rustls::rustls;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// Names under which clients know this server, so that `?ns=` with one of them means "any registry".
     pub own_names: Vec<Host>,
+    /// Signs the repositories of OS packages; without it they are not served.
+    pub repository_key: Option<Arc<RepositoryKey>>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -38,6 +41,7 @@ impl Config {
             verify: None,
             access_log: None,
             own_names: Vec::new(),
+            repository_key: None,
             limits: Limits::default(),
         }
     }

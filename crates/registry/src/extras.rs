@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use airlock_content::{BlobRead, Generation, RootEntry};
+use airlock_ospkg::openpgp::RepositoryKey;
 use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, Repository, Tag, annotation, media_type};
 
+use crate::apt::Apt;
 use crate::charts::Charts;
 use crate::manifests::{ReadError, read_manifest};
 
@@ -10,6 +12,7 @@ use crate::manifests::{ReadError, read_manifest};
 pub(crate) struct Extras {
     pub(crate) trees: Vec<Tree>,
     pub(crate) charts: Charts,
+    pub(crate) apt: Apt,
 }
 
 /// A tree of plain files: an artifact whose layers have titles.
@@ -31,9 +34,14 @@ pub(crate) struct TreeFile {
 impl Extras {
     /// Reads the manifests of file trees and charts; those of images only where the root does not say
     /// what it is.
-    pub(crate) fn read<V: BlobRead + ?Sized>(view: &V, generation: &Generation) -> Result<Self, ReadError> {
+    pub(crate) fn read<V: BlobRead + ?Sized>(
+        view: &V,
+        generation: &Generation,
+        key: Option<&RepositoryKey>,
+    ) -> Result<Self, ReadError> {
         let mut trees = Vec::new();
         let mut charts = Vec::new();
+        let mut packages = Vec::new();
         for root in &generation.roots {
             let kind = root
                 .descriptor
@@ -41,7 +49,7 @@ impl Extras {
                 .get(annotation::KIND)
                 .map(String::as_str);
             let worth_reading = root.subject.is_none()
-                && matches!(kind, None | Some("chart" | "files"))
+                && matches!(kind, None | Some("chart" | "files" | "packages"))
                 && !media_type::is_index(&root.descriptor.media_type);
             if !worth_reading {
                 continue;
@@ -55,11 +63,14 @@ impl Extras {
                 trees.push(tree(root, &image));
             } else if image.config.media_type == media_type::HELM_CONFIG {
                 charts.push((root, image));
+            } else if image.config.media_type == media_type::AIRLOCK_DEB_SET {
+                packages.push((root, image));
             }
         }
         Ok(Self {
             trees,
             charts: Charts::read(view, &charts)?,
+            apt: Apt::read(view, &packages, key)?,
         })
     }
 }

@@ -22,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
+mod apt;
 mod auth;
 mod body;
 mod catalog;

@@ -33,6 +33,25 @@ pub(crate) struct ReadManifest {
 /// Reads a manifest; `None` where it is not held. For blocking threads.
 ///
 /// The type is the one that its descriptor declares; only one that declares none is guessed.
+/// All bytes of a small blob; none if it is not there or longer than `limit`.
+pub(crate) fn read_whole<V: BlobRead + ?Sized>(
+    view: &V,
+    digest: &Digest,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(body) = view.open(digest)? else {
+        return Ok(None);
+    };
+    if body.len() > limit {
+        return Ok(None);
+    }
+    let bytes = body.into_bytes(limit).map_err(|source| ReadError::Io {
+        digest: *digest,
+        source,
+    })?;
+    Ok(Some(bytes.into()))
+}
+
 pub(crate) fn read_manifest<V: BlobRead + ?Sized>(
     view: &V,
     digest: &Digest,

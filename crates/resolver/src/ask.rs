@@ -8,10 +8,13 @@ use airlock_content::{
 };
 use airlock_types::{Descriptor, Digest, Manifest, Repository, Tag};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::error::Cause;
+use crate::packages::AptConfiguration;
+use crate::resolve::Options;
 
 /// The answer to a question that several artifacts ask.
 type Shared = Arc<OnceCell<Result<Bytes, Arc<SourceError>>>>;
@@ -23,23 +26,23 @@ pub(crate) struct Asker<'a, S> {
     documents: Mutex<HashMap<Url, Shared>>,
     pub(crate) folder: &'a Path,
     pub(crate) referrers: bool,
+    /// How apt is configured here, for manifests that name no repositories.
+    pub(crate) apt: Option<&'a AptConfiguration>,
+    /// When signatures are judged.
+    pub(crate) now: Timestamp,
     reporter: &'a dyn Reporter,
 }
 
 impl<'a, S: MetadataSource> Asker<'a, S> {
-    pub(crate) fn new(
-        source: &'a S,
-        concurrency: usize,
-        folder: &'a Path,
-        referrers: bool,
-        reporter: &'a dyn Reporter,
-    ) -> Self {
+    pub(crate) fn new(source: &'a S, options: &'a Options, reporter: &'a dyn Reporter) -> Self {
         Self {
             source,
-            permits: Semaphore::new(concurrency.max(1)),
+            permits: Semaphore::new(options.concurrency.max(1)),
             documents: Mutex::default(),
-            folder,
-            referrers,
+            folder: &options.folder,
+            referrers: options.referrers,
+            apt: options.apt.as_ref(),
+            now: options.now,
             reporter,
         }
     }
