@@ -190,7 +190,12 @@ pub fn auth_file(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input)
         && let Err(error) = AuthFile::parse(text)
     {
-        // What is wrong is said without showing what is secret.
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+        // What is wrong is said without showing what is secret; a registry's name is not, whatever it is.
+        let registries = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+        let named_so = ["auths", "credHelpers"].iter().any(|part| {
+            let entries = registries[part].as_object();
+            entries.is_some_and(|entries| entries.keys().any(|name| name.contains("hunter2")))
+        });
+        assert!(named_so || !error.to_string().contains("hunter2"), "{error}");
     }
 }

@@ -170,6 +170,7 @@ impl BundleError {
                     .to_owned(),
             ),
             Self::Exists { .. } => Some("name a folder that does not exist yet".to_owned()),
+            Self::Io { source, .. } => airlock_content::io_hint(source).map(str::to_owned),
             _ => None,
         }
     }

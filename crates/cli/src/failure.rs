@@ -60,6 +60,16 @@ impl Failure {
         self
     }
 
+    /// The same with a hint for the case that what was asked for is not there, and no other.
+    pub(crate) fn hint_if_absent(self, hint: impl Into<String>) -> Self {
+        let absent = self
+            .error
+            .chain()
+            .filter_map(|error| error.downcast_ref::<std::io::Error>())
+            .any(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if absent { self.hint(hint) } else { self }
+    }
+
     /// The text for standard error, without colours.
     pub(crate) fn render(&self) -> String {
         let mut out = format!("error: {}\n", self.error);
@@ -97,5 +107,9 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<KeyError>() {
         return error.hint();
     }
-    error.downcast_ref::<BundleError>().and_then(BundleError::hint)
+    if let Some(error) = error.downcast_ref::<BundleError>() {
+        return error.hint();
+    }
+    let error = error.downcast_ref::<std::io::Error>()?;
+    airlock_content::io_hint(error).map(str::to_owned)
 }

@@ -20,7 +20,7 @@ const PASSWORD_VARIABLE: &str = "AIRLOCK_KEY_PASSWORD";
 pub(crate) fn secret(path: &Path, password: &PasswordArgs) -> Result<(SecretKey, Protection)> {
     let text = Zeroizing::new(
         files::read("the private key", path, LIMIT)
-            .map_err(|failure| failure.hint("make a key pair with `airlock keygen`"))?,
+            .map_err(|failure| failure.hint_if_absent("make a key pair with `airlock keygen`"))?,
     );
     let about = || format!("the private key could not be opened: {}", path.display());
     let password = if needs_password(&text).with_context(about)? {

@@ -18,13 +18,16 @@ const MANIFEST_LIMIT: u64 = 16 << 20;
 
 /// Reads the manifest with its imports, variables and selection.
 pub(crate) fn load(args: &ManifestArgs) -> Result<Effective> {
-    if !args.manifest.exists() {
+    // Not being there is one thing, and not being readable is another.
+    if !files::exists("the manifest", &args.manifest)? {
         return Err(Failure::from(anyhow::anyhow!(
             "there is no manifest: {}",
             args.manifest.display()
         ))
         .hint("name one, or start from manifests/quickstart/airlock.yaml"));
     }
+    std::fs::File::open(&args.manifest)
+        .with_context(|| format!("the manifest could not be read: {}", args.manifest.display()))?;
     let inputs = Inputs {
         variables: args.set.iter().cloned().collect::<BTreeMap<_, _>>(),
         components: args.components.clone(),
@@ -68,7 +71,7 @@ pub(crate) fn lock_path(args: &ManifestArgs) -> PathBuf {
 
 /// Reads a lock that must be there.
 pub(crate) fn lock(path: &Path) -> Result<Lock> {
-    if !path.exists() {
+    if !files::exists("the lock", path)? {
         return Err(
             Failure::from(anyhow::anyhow!("there is no lock: {}", path.display()))
                 .hint("make it with `airlock lock`"),
@@ -79,7 +82,7 @@ pub(crate) fn lock(path: &Path) -> Result<Lock> {
 
 /// Reads a lock that may be there.
 pub(crate) fn lock_if_any(path: &Path) -> Result<Option<Lock>> {
-    if path.exists() {
+    if files::exists("the lock", path)? {
         read_lock(path).map(Some)
     } else {
         Ok(None)

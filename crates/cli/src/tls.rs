@@ -100,24 +100,43 @@ fn authority_params() -> CertificateParams {
     params
 }
 
+/// The authority's certificate and key, made where they are missing.
+///
+/// The key comes first. Any certificate made from it serves clients as well as any other, since name and key are what
+/// they compare; so a kill in between, or two servers that start at once, do no harm.
 fn authority(dir: &Path) -> Result<(PathBuf, KeyPair)> {
+    let hint = "name another folder with --tls-dir, or use --tls-cert and --tls-key";
     let (ca, secret) = (dir.join("ca.pem"), dir.join("ca.key"));
     if !secret.exists() {
-        std::fs::create_dir_all(dir)
-            .with_context(|| format!("the folder for certificates could not be made: {}", dir.display()))?;
-        let key = KeyPair::generate().context("the authority's key could not be made")?;
+        make_authority_key(dir, &ca, &secret).map_err(|failure| failure.hint(hint))?;
+    }
+    let pem =
+        files::read_text("the authority's key", &secret, LIMIT).map_err(|failure| failure.hint(hint))?;
+    let pem = zeroize::Zeroizing::new(pem);
+    let key = KeyPair::from_pem(&pem)
+        .with_context(|| format!("the authority's key could not be read: {}", secret.display()))?;
+    if !ca.exists() {
         let certificate = authority_params()
             .self_signed(&key)
             .context("the authority could not be made")?;
-        files::replace("the authority's certificate", &ca, certificate.pem().as_bytes())?;
-        // The key last: while it is missing, the authority is made again as a whole.
-        let pem = zeroize::Zeroizing::new(key.serialize_pem());
-        files::create_new("the authority's key", &secret, 0o600, pem.as_bytes())?;
+        files::replace("the authority's certificate", &ca, certificate.pem().as_bytes())
+            .map_err(|failure| failure.hint(hint))?;
     }
-    let pem = zeroize::Zeroizing::new(files::read_text("the authority's key", &secret, LIMIT)?);
-    let key = KeyPair::from_pem(&pem)
-        .with_context(|| format!("the authority's key could not be read: {}", secret.display()))?;
     Ok((ca, key))
+}
+
+fn make_authority_key(dir: &Path, ca: &Path, secret: &Path) -> Result {
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("the folder for certificates could not be made: {}", dir.display()))?;
+    // A certificate of a key that was taken away.
+    match std::fs::remove_file(ca) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+            .with_context(|| format!("the old certificate could not be removed: {}", ca.display()))?,
+        _ => {}
+    }
+    let key = KeyPair::generate().context("the authority's key could not be made")?;
+    let pem = zeroize::Zeroizing::new(key.serialize_pem());
+    files::create_private("the authority's key", secret, pem.as_bytes())
 }
 
 /// Loopback, this machine's name, the address listened on, and what the admin added.
@@ -137,4 +156,31 @@ fn names(listen: SocketAddr, extra: &[String]) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_made_once_whatever_a_kill_left_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("tls");
+        let (ca, first) = authority(&dir).unwrap();
+        let certificate = std::fs::read(&ca).unwrap();
+        let (_, again) = authority(&dir).unwrap();
+        assert_eq!(first.serialize_pem(), again.serialize_pem());
+        assert_eq!(std::fs::read(&ca).unwrap(), certificate);
+        // Killed between the two files.
+        std::fs::remove_file(&ca).unwrap();
+        let (_, again) = authority(&dir).unwrap();
+        assert_eq!(first.serialize_pem(), again.serialize_pem());
+        assert!(ca.exists());
+        // A certificate of another key does not stay.
+        std::fs::remove_file(dir.join("ca.key")).unwrap();
+        let stale = std::fs::read(&ca).unwrap();
+        authority(&dir).unwrap();
+        assert!(std::fs::read(&ca).unwrap() != stale);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+    }
 }

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use airlock_types::Digest;
+use airlock_types::{ByteSize, Digest};
+
+use crate::Shortage;
 
 /// What kind of trouble a source is in: decides the exit code and the hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,13 +107,15 @@ pub enum StoreError {
     /// There is no such generation.
     #[error("the store has no such generation: {0}")]
     NoGeneration(String),
-    /// There is no room for a blob; nothing of it was kept.
-    #[error("the file system has no room for {needed} more bytes: {path}", path = path.display())]
+    /// There is no room for a file; nothing of it was kept.
+    #[error("there is no room for {needed} more, {shortage}: {path}", needed = ByteSize(*needed), path = path.display())]
     Full {
-        /// The store.
+        /// The file or the store.
         path: PathBuf,
-        /// The length of the blob.
+        /// The length of the file.
         needed: u64,
+        /// What there is too little of.
+        shortage: Shortage,
     },
     /// A root lacks something that it cannot do without.
     #[error("{reference} is not complete, {lacking} blobs are missing, the first is {first}")]
@@ -163,9 +167,7 @@ impl StoreError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Full { .. } => {
-                "free some space (`airlock gc` removes what no kept generation needs) and run the same command again"
-            }
+            Self::Full { shortage, .. } => return Some(shortage.hint().to_owned()),
             Self::Missing(_) | Self::Incomplete { .. } => {
                 "importing the bundle again brings missing blobs back"
             }
@@ -178,12 +180,7 @@ impl StoreError {
             Self::NoGeneration(_) => {
                 "`airlock generations` lists what there is; `airlock gc` may have removed older ones"
             }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                "run as the user that owns the store, or give this user access to it"
-            }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
-                "mount the file system for writing"
-            }
+            Self::Io { source, .. } => return crate::io_hint(source).map(str::to_owned),
             _ => return None,
         };
         Some(text.to_owned())

@@ -9,6 +9,7 @@
 //! disks, and are called from blocking threads.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod disk;
 mod error;
 mod generation;
 mod origin;
@@ -19,6 +20,7 @@ mod source;
 mod store;
 mod verify;
 
+pub use disk::{Room, Shortage, io_hint, is_full};
 pub use error::{SourceError, SourceErrorKind, StoreError};
 pub use generation::{Generation, GenerationError, RootEntry};
 pub use origin::Origin;

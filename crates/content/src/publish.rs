@@ -2,7 +2,7 @@ use airlock_types::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::reach::Missing;
-use crate::{BlobStore, GenerationView, RootEntry, StoreError};
+use crate::{BlobStore, GenerationView, Room, RootEntry, StoreError};
 
 /// Why a store's current generation was moved; kept in its journal for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,8 +98,8 @@ pub trait PublishStore: BlobStore + GenerationView {
     /// there and what was added is still there when the generation is published.
     fn begin(&self) -> Result<Self::Addition, StoreError>;
 
-    /// How many bytes can still be added, `None` where there is no such limit.
-    fn free_space(&self) -> Result<Option<u64>, StoreError>;
+    /// What can still be added, `None` where there is no limit or none is told.
+    fn room(&self) -> Result<Option<Room>, StoreError>;
 
     /// Makes a new generation current, in one step that a reader sees entirely or not at all.
     ///

@@ -1,5 +1,5 @@
 use airlock_bundle::BundleError;
-use airlock_content::StoreError;
+use airlock_content::{Shortage, StoreError};
 use airlock_types::{ByteSize, Digest};
 
 /// Why an import was refused or failed. Unless it says otherwise, the store is as it was.
@@ -47,6 +47,14 @@ pub enum ImportError {
         /// Bytes available.
         available: u64,
     },
+    /// There is room for the bytes of the blobs, and not for so many files.
+    #[error("the store has no room for the bundle, {needed} inodes are needed and {available} are free")]
+    NoFiles {
+        /// Files needed.
+        needed: u64,
+        /// Files that can be made.
+        available: u64,
+    },
     /// The manifests of the bundle do not fit into memory.
     #[error("the manifests of the bundle are larger than {limit} together: {size}",
         limit = ByteSize(*limit), size = ByteSize(*size))]
@@ -91,6 +99,7 @@ impl ImportError {
                 "free some space (`airlock gc` removes what no kept generation needs), or move the store to a larger file system"
                     .to_owned(),
             ),
+            Self::NoFiles { .. } => Some(Shortage::Files.hint().to_owned()),
             Self::Incomplete { .. } => {
                 Some("the bundle was signed like this, so its maker has a defective tool: ask for a new one".to_owned())
             }

@@ -15,6 +15,8 @@ const ATTEMPTS: usize = 100;
 const OVERHEAD: u64 = 4 * 1024 * 1024;
 /// What a file takes beyond its length: the rest of its last block, and its inode.
 const FILE_OVERHEAD: u64 = 4096;
+/// Files and folders that an import writes besides blobs.
+const FILES_OVERHEAD: u64 = 64;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +73,9 @@ pub fn import<S: PublishStore>(
         reporter.event(Event::Done { name, digest: None });
         return Ok(done);
     }
-    let lacking = lacking_bytes(store, &index)?;
-    if lacking > 0
-        && let Some(available) = store.free_space()?
-    {
-        let documents = index.entries().iter().filter(|entry| !entry.path.is_blob());
-        let needed = documents
-            .fold(lacking, |sum, entry| sum.saturating_add(entry.size))
-            .saturating_add(OVERHEAD);
-        if needed > available {
-            return Err(ImportError::NoSpace { needed, available });
-        }
-    }
+    // Takes away what a killed import left, which would otherwise count as room that is not there.
     let addition = store.begin()?;
+    check_room(store, &index)?;
     let result = add_and_publish(bundle, &index, store, &addition, options, reporter);
     match &result {
         Ok(_) | Err(ImportError::Receipt(_)) => {}
@@ -298,7 +290,7 @@ fn unchanged<S: PublishStore>(
     let Some(receipt) = receipt::read(store, &record)? else {
         return Ok(None);
     };
-    if lacking_bytes(store, index)? > 0 || check_complete(store, index).is_err() {
+    if lacking(store, index)?.files > 0 || check_complete(store, index).is_err() {
         return Ok(None);
     }
     Ok(Some(Imported {
@@ -310,12 +302,48 @@ fn unchanged<S: PublishStore>(
     }))
 }
 
-/// The room that the blobs need which the store does not hold; 0 only when it holds all of them.
-fn lacking_bytes<R: BlobRead>(store: &R, index: &CheckedIndex) -> Result<u64, StoreError> {
-    let mut lacking: u64 = 0;
+/// Fails before anything is written when the bundle does not fit.
+fn check_room<S: PublishStore>(store: &S, index: &CheckedIndex) -> Result<(), ImportError> {
+    let lacking = lacking(store, index)?;
+    if lacking.files == 0 {
+        return Ok(());
+    }
+    let Some(room) = store.room()? else {
+        return Ok(());
+    };
+    let documents = index.entries().iter().filter(|entry| !entry.path.is_blob());
+    let needed = documents
+        .fold(lacking.bytes, |sum, entry| sum.saturating_add(entry.size))
+        .saturating_add(OVERHEAD);
+    if needed > room.bytes {
+        return Err(ImportError::NoSpace {
+            needed,
+            available: room.bytes,
+        });
+    }
+    let needed = lacking.files.saturating_add(FILES_OVERHEAD);
+    match room.files {
+        Some(available) if needed > available => Err(ImportError::NoFiles { needed, available }),
+        _ => Ok(()),
+    }
+}
+
+/// What the store does not hold of a bundle.
+struct Lacking {
+    bytes: u64,
+    files: u64,
+}
+
+/// The blobs that the store does not hold, and the room that they need.
+fn lacking<R: BlobRead>(store: &R, index: &CheckedIndex) -> Result<Lacking, StoreError> {
+    let mut lacking = Lacking { bytes: 0, files: 0 };
     for entry in index.blobs() {
         if store.size(&entry.digest)? != Some(entry.size) {
-            lacking = lacking.saturating_add(entry.size).saturating_add(FILE_OVERHEAD);
+            lacking.files += 1;
+            lacking.bytes = lacking
+                .bytes
+                .saturating_add(entry.size)
+                .saturating_add(FILE_OVERHEAD);
         }
     }
     Ok(lacking)

@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use airlock_bundle::PlanError;
-use airlock_content::{SourceError, StoreError};
+use airlock_content::{SourceError, StoreError, io_hint, is_full};
 use airlock_types::{ByteSize, Digest};
 
 /// Why there is no bundle.
@@ -99,16 +99,27 @@ impl PackError {
                     .find_map(|item| item.error.hint.clone())
                     .unwrap_or_else(|| "run the same command again: what has arrived is kept".to_owned()),
             ),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::Io { source, .. } if is_full(source) => {
                 Some("make room, then run the same command again: what has arrived is kept".to_owned())
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => Some(
                 "the file system does not take files of this size (FAT32 ends at 4 GiB): write to another disk with -o, or format this one as exFAT or ext4"
                     .to_owned(),
             ),
-            Self::NoSpace { .. } => Some("make room, or write the bundle to another disk with -o".to_owned()),
+            Self::NoSpace { .. } => Some(
+                "make room and run the same command again: what has arrived is kept; or write the bundle to another disk with -o"
+                    .to_owned(),
+            ),
+            Self::Io { source, .. } => io_hint(source).map(str::to_owned),
             Self::Locked { .. } => {
                 Some("wait for it to finish, or write to another folder with -o".to_owned())
+            }
+            Self::Cache(StoreError::Full { .. }) => Some(
+                "make room and run the same command again: what has arrived is kept; or use --cache DIR on another disk, or --no-cache"
+                    .to_owned(),
+            ),
+            Self::Cache(StoreError::Io { source, .. }) if io_hint(source).is_some() => {
+                io_hint(source).map(|hint| format!("{hint}, or use --cache DIR or --no-cache"))
             }
             Self::Cache(_) => {
                 Some("check the cache with `airlock scrub`, or pack with --no-cache".to_owned())

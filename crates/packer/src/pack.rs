@@ -9,16 +9,19 @@ use airlock_content::{
     SourceErrorKind, StoreError, Verifier, digest_of,
 };
 use airlock_spec::lock::Lock;
-use airlock_types::{Descriptor, Digest};
+use airlock_types::{ByteSize, Descriptor, Digest};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::needs::{Need, needs};
-use crate::partial::{Left, Partial, left};
+use crate::partial::{Left, Partial, left, room};
 use crate::take::{Cancel, Take, TakeError};
 use crate::{Missing, PackError};
+
+/// What a file in the cache takes beyond its length.
+const FILE_OVERHEAD: u64 = 4096;
 
 /// Key id in hex and content of the Sigstore bundle, for each signature over the index.
 pub type Signatures = Vec<(String, Vec<u8>)>;
@@ -36,6 +39,8 @@ pub struct Options {
     pub documents: BTreeMap<Document, Vec<u8>>,
     /// Importers to carry.
     pub importers: Vec<Importer>,
+    /// The cache's folder, if it is one: where it has no room for what is new, only the bundle is written.
+    pub cache_folder: Option<PathBuf>,
 }
 
 impl Options {
@@ -47,6 +52,7 @@ impl Options {
             previous: None,
             documents: BTreeMap::new(),
             importers: Vec::new(),
+            cache_folder: None,
         }
     }
 }
@@ -192,9 +198,10 @@ where
 
     let cancel = Cancel::default();
     let _stops_workers = cancel.on_drop();
-    let packer = Packer {
+    let mut packer = Packer {
         source,
         cache,
+        fills_cache: true,
         reporter,
         cancel,
         needs: needs(lock, base),
@@ -236,7 +243,12 @@ where
         let (layout, cancel) = (layout.clone(), packer.cancel.clone());
         blocking(move || Partial::open(&target, &layout, &cancel)).await??
     };
-    packer.fill(&layout, Some(&partial), &mut report).await?;
+    if let Some(folder) = options.cache_folder {
+        packer.fills_cache = packer.cache_has_room(&layout, &partial, &folder);
+    }
+    if let Err(error) = packer.fill(&layout, Some(&partial), &mut report).await {
+        return Err(partial.explain(error, layout.len()));
+    }
     report.path = Some(blocking(move || partial.complete()).await??);
     Ok(report)
 }
@@ -293,6 +305,8 @@ impl From<PackError> for Failure {
 pub(crate) struct Packer<'a, S, C> {
     pub(crate) source: &'a S,
     pub(crate) cache: Option<&'a Arc<C>>,
+    /// Whether what is fetched goes into the cache as well.
+    pub(crate) fills_cache: bool,
     pub(crate) reporter: &'a dyn Reporter,
     pub(crate) cancel: Cancel,
     pub(crate) needs: BTreeMap<Digest, Need>,
@@ -309,6 +323,31 @@ where
     C: BlobStore + 'static,
     C::Writer: 'static,
 {
+    /// Whether the cache can take what it does not hold, besides the bundle where both are on one disk. Says so if not.
+    fn cache_has_room(&self, layout: &Layout, partial: &Partial, folder: &Path) -> bool {
+        let Some(cache) = self.cache else {
+            return true;
+        };
+        let mut needed: u64 = 0;
+        for entry in layout.entries() {
+            // What is wrong with a cache is told when it is used.
+            if matches!(entry.part, Part::Blob(_)) && matches!(cache.size(&entry.digest), Ok(None)) {
+                needed = needed.saturating_add(entry.size).saturating_add(FILE_OVERHEAD);
+            }
+        }
+        let shared = partial.lacking_beside(folder, layout.len());
+        let Some(available) = room(folder).filter(|room| *room < needed.saturating_add(shared)) else {
+            return true;
+        };
+        let text = format!(
+            "the cache has no room for {} more beside the bundle, {} are free: what is fetched goes into the bundle only",
+            ByteSize(needed),
+            ByteSize(available.saturating_sub(shared))
+        );
+        self.reporter.event(Event::Note { text: &text });
+        false
+    }
+
     /// Brings every blob to its place in the archive, or only into the cache.
     pub(crate) async fn fill(
         &self,
@@ -434,7 +473,7 @@ where
                 Err(error) => Err(fatal(error, &path)),
             };
         }
-        let mut tee = self.cache;
+        let mut tee = self.cache.filter(|_| self.fills_cache);
         if let Some(cache) = self.cache {
             let (cache, digest, take) = (Arc::clone(cache), entry.digest, taker(verifier));
             let only_cache = partial.is_none();

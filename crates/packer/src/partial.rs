@@ -71,6 +71,24 @@ impl Partial {
         &self.path
     }
 
+    /// What is still to be written of a bundle of this length, if that is on the disk of `folder`.
+    pub(crate) fn lacking_beside(&self, folder: &Path, len: u64) -> u64 {
+        match (self.file.metadata(), fs::metadata(folder)) {
+            (Ok(ours), Ok(theirs)) if ours.dev() == theirs.dev() => lacking(&ours, len),
+            _ => 0,
+        }
+    }
+
+    /// Says how much room there is and how much is needed where `error` only says that it ran out.
+    pub(crate) fn explain(&self, error: PackError, len: u64) -> PackError {
+        match error {
+            PackError::Io { ref source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                check_space(&self.file, &self.path, len).err().unwrap_or(error)
+            }
+            error => error,
+        }
+    }
+
     /// Everything is there and was checked: makes it durable and gives it its name.
     pub(crate) fn complete(self) -> Result<PathBuf, PackError> {
         self.file
@@ -132,26 +150,30 @@ fn lock(path: &Path, cancel: &Cancel) -> Result<File, PackError> {
 
 /// Says so before the first byte is fetched, not after the last one that fits.
 fn check_space(file: &File, path: &Path, len: u64) -> Result<(), PackError> {
-    let allocated = file
+    let facts = file
         .metadata()
-        .map_err(PackError::io("reading the unfinished bundle", path))?
-        .blocks()
-        .saturating_mul(512);
-    let needed = len.saturating_sub(allocated);
+        .map_err(PackError::io("reading the unfinished bundle", path))?;
+    let needed = lacking(&facts, len);
     let folder = folder_of(path).unwrap_or(Path::new("."));
-    // Some file systems do not tell, which is no reason not to try.
-    let Ok(facts) = statvfs(folder) else {
-        return Ok(());
-    };
-    let available = facts.f_bavail.saturating_mul(facts.f_frsize);
-    if facts.f_blocks > 0 && available < needed {
-        return Err(PackError::NoSpace {
+    match room(folder) {
+        Some(available) if available < needed => Err(PackError::NoSpace {
             path: folder.to_owned(),
             needed,
             available,
-        });
+        }),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// What a file of this length does not yet have on the disk.
+fn lacking(facts: &fs::Metadata, len: u64) -> u64 {
+    len.saturating_sub(facts.blocks().saturating_mul(512))
+}
+
+/// The bytes that are free where a folder is. Some file systems do not tell, which is no reason not to try.
+pub(crate) fn room(folder: &Path) -> Option<u64> {
+    let facts = statvfs(folder).ok().filter(|facts| facts.f_blocks > 0)?;
+    Some(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 
 /// What an earlier attempt left of an entry.

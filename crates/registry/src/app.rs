@@ -92,6 +92,7 @@ impl<V: GenerationView + 'static> App<V> {
         }
         let content = if head { Content::Empty } else { content };
         let finish = Finish {
+            failed: false,
             peer,
             method: request.method,
             target: request.uri,

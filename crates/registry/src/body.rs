@@ -172,6 +172,7 @@ impl hyper::body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Some(Err(error)) => {
+                self.finish.failed = true;
                 tracing::error!(%error, target = %self.finish.target, "a blob broke off while it was sent");
                 Poll::Ready(Some(Err(error)))
             }
@@ -197,6 +198,8 @@ pub(crate) struct Finish {
     /// Bytes that a complete answer to this method sends.
     pub(crate) expected: u64,
     pub(crate) sent: u64,
+    /// Whether the content could not be read.
+    pub(crate) failed: bool,
     pub(crate) started: Instant,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: Option<AccessLog>,
@@ -225,6 +228,7 @@ impl Drop for Finish {
                 status: self.status,
                 bytes: self.sent,
                 complete,
+                failed: self.failed,
                 duration,
             });
         } else {

@@ -105,8 +105,10 @@ pub struct AccessRecord<'a> {
     pub status: u16,
     /// Bytes of its body that were handed to the connection.
     pub bytes: u64,
-    /// Whether that was all of it; `false` when the client left early.
+    /// Whether that was all of it; `false` when the client left early, or when `failed`.
     pub complete: bool,
+    /// Whether the answer broke off because its content could not be read any more.
+    pub failed: bool,
     /// From the request's header to the end of the answer.
     pub duration: Duration,
 }

@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use airlock_content::StoreError;
+use airlock_content::{Room, Shortage, StoreError, is_full};
 use rustix::fs::{Mode, OFlags};
 
 const FILE_MODE: u32 = 0o644;
 const FOLDER_MODE: u32 = 0o755;
+/// What a name or a folder takes at least.
+pub(crate) const BLOCK: u64 = 4096;
 
 /// Creates a folder that others can read whatever the umask; one that is there already is left as it is.
 pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
@@ -18,7 +20,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
             .map_err(io::Error::from)
             .map_err(StoreError::io("setting the mode of the folder", path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(StoreError::io("creating the folder", path)(error)),
+        Err(error) => Err(full_or_io("creating the folder", path, BLOCK, error)),
     }
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn create_temporary(folder: &Path, prefix: &str) -> Result<(File, Pat
                 return Ok((file, path));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(StoreError::io("creating the file", path)(error)),
+            Err(error) => return Err(full_or_io("creating the file", &path, BLOCK, error)),
         }
     }
     Err(StoreError::io("creating a temporary file", folder)(
@@ -67,6 +69,11 @@ pub(crate) fn write_file(temporaries: &Path, path: &Path, bytes: &[u8]) -> Resul
         return Err(full_or_io("writing the file", path, bytes.len() as u64, error));
     }
     sync_folder(parent(path))
+}
+
+/// Gives something its name, or another one; for that a folder may have to grow.
+pub(crate) fn rename(action: &'static str, from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|error| full_or_io(action, to, BLOCK, error))
 }
 
 /// Makes the names in a folder survive a power cut.
@@ -125,13 +132,32 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 
 /// A full disk or quota gets its own error, since it is the one that an admin can do something about.
 pub(crate) fn full_or_io(action: &'static str, path: &Path, needed: u64, error: io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full {
+    if is_full(&error) {
+        return StoreError::Full {
+            shortage: Shortage::of(&error, room_around(path)),
             path: path.to_owned(),
             needed,
-        },
-        _ => StoreError::io(action, path)(error),
+        };
     }
+    StoreError::io(action, path)(error)
+}
+
+/// The room where a file or folder is, or was to be.
+fn room_around(path: &Path) -> Option<Room> {
+    let here = Some(Path::new(".")).filter(|_| path.is_relative());
+    path.ancestors()
+        .filter(|above| !above.as_os_str().is_empty())
+        .chain(here)
+        .find_map(|above| room(above).ok())
+}
+
+/// What the file system of a folder has room for. Some count no files, and say 0 of 0.
+pub(crate) fn room(folder: &Path) -> io::Result<Room> {
+    let figures = rustix::fs::statvfs(folder)?;
+    Ok(Room {
+        bytes: figures.f_bavail.saturating_mul(figures.f_frsize),
+        files: (figures.f_files > 0).then_some(figures.f_favail),
+    })
 }
 
 pub(crate) fn parent(path: &Path) -> &Path {

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use airlock_content::{BlobRead, Closure, Generation, MANIFEST_LIMIT, StoreError};
 use airlock_types::{Algorithm, Digest, Manifest, media_type};
 
 use crate::lock::FileLock;
+use crate::store::CREATING;
 use crate::{Store, files};
 
 /// What a garbage collection removed, or would.
@@ -44,16 +46,32 @@ impl Store {
                 return Ok(false);
             }
         }
+        // In an order in which whatever is left after a kill is taken for a creation that was interrupted.
+        let creating = self.path(CREATING);
+        let _creating = FileLock::exclusive(&creating)?;
+        files::remove(&self.path("airlock/format"))?;
+        self.remove_all_but(self.root(), &self.path("airlock"))?;
+        self.remove_all_but(&self.path("airlock"), &creating)?;
+        files::remove(&creating)?;
+        self.remove_all_but(self.root(), Path::new(""))?;
+        Ok(true)
+    }
+
+    fn remove_all_but(&self, folder: &Path, but: &Path) -> Result<(), StoreError> {
         let failed = || StoreError::io("removing the unused store", self.root());
-        for entry in fs::read_dir(self.root()).map_err(failed())? {
+        for entry in fs::read_dir(folder).map_err(failed())? {
             let path = entry.map_err(failed())?.path();
+            // The last one came with the file system.
+            if path == but || path.ends_with("lost+found") {
+                continue;
+            }
             if path.is_dir() {
                 fs::remove_dir_all(&path).map_err(failed())?;
             } else {
                 fs::remove_file(&path).map_err(failed())?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Removes every generation but the current one and the `keep - 1` last used before it, and every

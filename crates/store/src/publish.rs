@@ -1,5 +1,5 @@
 use airlock_content::{
-    BlobRead, Cause, Closure, Generation, Missing, Move, Need, Publication, PublishStore, Published,
+    BlobRead, Cause, Closure, Generation, Missing, Move, Need, Publication, PublishStore, Published, Room,
     RootEntry, StoreError, digest_of,
 };
 use airlock_types::json;
@@ -15,11 +15,10 @@ impl PublishStore for Store {
         StoreAddition::new(self)
     }
 
-    fn free_space(&self) -> Result<Option<u64>, StoreError> {
-        let figures = rustix::fs::statvfs(self.root())
-            .map_err(std::io::Error::from)
-            .map_err(StoreError::io("asking for the free space", self.root()))?;
-        Ok(Some(figures.f_bavail.saturating_mul(figures.f_frsize)))
+    fn room(&self) -> Result<Option<Room>, StoreError> {
+        files::room(self.root())
+            .map(Some)
+            .map_err(StoreError::io("asking for the free space", self.root()))
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
@@ -158,22 +157,31 @@ impl Store {
             files::remove(&self.record_path(record.number))?;
         }
         let temporaries = self.temporaries();
-        let generation = self.generation_path(&id);
-        if !generation.exists() {
-            files::write_file(&temporaries, &generation, &bytes)?;
-        }
-        let record = Record {
-            number,
-            id,
-            time: publication.time.clone(),
-            cause: publication.cause.clone(),
+        let (generation, record) = (self.generation_path(&id), self.record_path(number));
+        let is_new = !generation.exists();
+        let write = || {
+            if is_new {
+                files::write_file(&temporaries, &generation, &bytes)?;
+            }
+            let content = Record {
+                number,
+                id,
+                time: publication.time.clone(),
+                cause: publication.cause.clone(),
+            };
+            files::write_file(&temporaries, &record, &json::to_canonical(&content))?;
+            files::write_file(&temporaries, &self.path("index.json"), &bytes)
         };
-        files::write_file(
-            &temporaries,
-            &self.record_path(number),
-            &json::to_canonical(&record),
-        )?;
-        files::write_file(&temporaries, &self.path("index.json"), &bytes)?;
+        if let Err(error) = write() {
+            // A generation that never was must not keep its blobs. What cannot be removed is left to garbage collection.
+            if self.index_bytes().is_ok_and(|now| digest_of(&now) != id) {
+                let _ = files::remove(&record);
+                if is_new {
+                    let _ = files::remove(&generation);
+                }
+            }
+            return Err(error);
+        }
         Ok(Published { number, id, damaged })
     }
 }

@@ -21,11 +21,11 @@ impl Store {
                 // Two names cannot be swapped everywhere; a record that is replaced is one with the same content
                 // or one whose writer was killed, so a moment without it does no harm.
                 let old = self.temporaries().join(files::random_name("record-")?);
-                fs::rename(&target, &old).map_err(StoreError::io("replacing the record", &target))?;
-                fs::rename(&folder, &target).map_err(StoreError::io("placing the record", &target))?;
+                files::rename("replacing the record", &target, &old)?;
+                files::rename("placing the record", &folder, &target)?;
                 fs::remove_dir_all(&old).map_err(StoreError::io("removing the old record", &old))
             } else {
-                fs::rename(&folder, &target).map_err(StoreError::io("placing the record", &target))
+                files::rename("placing the record", &folder, &target)
             }
         });
         if filled.is_err() {

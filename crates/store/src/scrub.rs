@@ -1,4 +1,3 @@
-use std::fs;
 use std::path::PathBuf;
 
 use airlock_content::{BlobRead, Event, Missing, Need, Reporter, StoreError};
@@ -134,7 +133,7 @@ impl Store {
         for corrupt in &mut report.corrupt {
             let target = folder.join(corrupt.digest.to_string().replace(':', "-"));
             let path = self.blob_path(&corrupt.digest);
-            fs::rename(&path, &target).map_err(StoreError::io("moving the corrupt blob", path))?;
+            files::rename("moving the corrupt blob", &path, &target)?;
             corrupt.quarantined = Some(target);
         }
         files::sync_folder(&folder)

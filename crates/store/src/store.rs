@@ -16,6 +16,8 @@ use crate::writer::FileWriter;
 pub const FORMAT: u32 = 1;
 
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// There while a store is being made or taken away, so that either can be gone on with.
+pub(crate) const CREATING: &str = "airlock/creating";
 const FOLDERS: [&str; 8] = [
     "blobs",
     "blobs/sha256",
@@ -137,11 +139,21 @@ impl Store {
 
     /// Opens the store, or makes one where the folder is absent or empty.
     pub fn open_or_create(path: &Path) -> Result<Self, StoreError> {
-        if path.join("airlock/format").exists() {
-            Self::open(path)
-        } else {
-            Self::create(path)
+        if !path.join("airlock/format").exists() {
+            return Self::create(path);
         }
+        let store = Self::open(path)?;
+        // Left by a creation that was killed at its very end, or there for a moment while another one ends.
+        if store.path(CREATING).exists() {
+            store.fill()?;
+        }
+        Ok(store)
+    }
+
+    /// Takes away what killed writers left behind, unless somebody is adding blobs now. Every writer does
+    /// so; this is for commands that may find nothing to write.
+    pub fn tidy(&self) -> Result<(), StoreError> {
+        self.adding_lock().map(drop)
     }
 
     /// The folder.
@@ -191,7 +203,7 @@ impl Store {
         };
         let interrupted = names.iter().any(|name| name == "airlock")
             && !self.path("airlock/format").exists()
-            && (self.path("airlock/creating").exists() || files::names(&self.path("airlock"))?.is_empty());
+            && (self.path(CREATING).exists() || files::names(&self.path("airlock"))?.is_empty());
         Ok(names.into_iter().find(|name| match name.as_str() {
             // A freshly made ext4 file system has this folder in its root.
             "lost+found" => false,
@@ -203,11 +215,12 @@ impl Store {
     fn fill(&self) -> Result<(), StoreError> {
         let above = files::parent(self.root());
         if !above.as_os_str().is_empty() {
-            fs::create_dir_all(above).map_err(StoreError::io("creating the folder", above))?;
+            fs::create_dir_all(above)
+                .map_err(|error| files::full_or_io("creating the folder", above, files::BLOCK, error))?;
         }
         files::make_folder(self.root())?;
         files::make_folder(&self.path("airlock"))?;
-        let creating = self.path("airlock/creating");
+        let creating = self.path(CREATING);
         let lock = FileLock::exclusive(&creating)?;
         if !self.path("airlock/format").exists() {
             for folder in FOLDERS {

@@ -109,7 +109,7 @@ impl BlobWriter for FileWriter {
                 return Ok(());
             }
             let path = self.store.blob_path(&digest);
-            fs::rename(&temporary.path, &path).map_err(StoreError::io("placing the blob", path))?;
+            files::rename("placing the blob", &temporary.path, &path)?;
             temporary.placed = true;
             if let Some(added) = &self.added {
                 added.lock().unwrap_or_else(PoisonError::into_inner).push(digest);

@@ -146,3 +146,61 @@ fn blobs_that_may_not_be_on_the_disk_are_marked_until_they_are() {
     drop(store);
     assert!(temporaries(&Store::open(folder.path()).unwrap()).is_empty());
 }
+
+/// Everything that a creation or a removal can leave when it is killed, in the order in which a removal goes.
+#[test]
+fn a_store_that_was_being_made_or_taken_away_is_made_whole() {
+    let states: [&[&str]; 5] = [
+        &[],
+        &["airlock/format"],
+        &["airlock/format", "blobs"],
+        &[
+            "airlock/format",
+            "blobs",
+            "oci-layout",
+            "index.json",
+            "airlock/locks",
+        ],
+        &[
+            "airlock/format",
+            "blobs",
+            "oci-layout",
+            "index.json",
+            "airlock/locks",
+            "airlock/tmp",
+            "airlock/generations",
+            "airlock/journal",
+            "airlock/receipts",
+        ],
+    ];
+    for gone in states {
+        let folder = tempfile::tempdir().unwrap();
+        Store::create(folder.path()).unwrap();
+        let creating = folder.path().join("airlock/creating");
+        std::fs::write(&creating, "").unwrap();
+        for name in gone {
+            let path = folder.path().join(name);
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).unwrap();
+            } else {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let store = Store::open_or_create(folder.path()).unwrap();
+        assert!(!creating.exists(), "{gone:?}");
+        put(&store, "x", b"works");
+    }
+}
+
+#[test]
+fn a_store_that_is_taken_away_leaves_what_the_file_system_came_with() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("lost+found")).unwrap();
+    let store = Store::create(folder.path()).unwrap();
+    assert!(store.discard_unused().unwrap());
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["lost+found"]);
+}

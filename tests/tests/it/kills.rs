@@ -87,15 +87,23 @@ fn lock() {
     let place = workplace(world, "kills-lock");
     let mut arguments = vec!["lock".to_owned(), "airlock.yaml".to_owned()];
     arguments.extend(world.upstream());
+    let file = place.path("airlock.lock");
+    let some = [&arguments[..], &["--component".to_owned(), "images".to_owned()]].concat();
+    place.run(&some).succeeds();
+    let old = fs::read(&file).unwrap();
     let mut moments = Moments::of(&mut place.command(&arguments));
     let expected = names(&place.path("."));
-    let file = place.path("airlock.lock");
     let wanted = fs::read(&file).unwrap();
-    for _ in 0..kills() {
-        fs::remove_file(&file).unwrap();
+    assert!(old != wanted);
+    for at in 0..kills() {
+        if at % 2 == 0 {
+            fs::remove_file(&file).unwrap();
+        } else {
+            fs::write(&file, &old).unwrap();
+        }
         moments.strike(&mut place.command(&arguments));
         if let Ok(found) = fs::read(&file) {
-            assert!(found == wanted, "half a lock");
+            assert!(found == wanted || found == old, "half a lock");
         }
         place.run(&arguments).succeeds();
         assert!(fs::read(&file).unwrap() == wanted);
@@ -141,6 +149,72 @@ fn build() {
         for folder in [out.clone(), format!("{out}-cache")] {
             fs::remove_dir_all(place.path(folder)).unwrap();
         }
+    }
+    assert!(moments.killed > 0);
+}
+
+/// What a kill leaves in the very moment of writing, whenever that is.
+#[test]
+fn what_a_killed_lock_left_is_taken_away() {
+    let Some(world) = World::small() else { return };
+    let place = workplace(world, "kills-lock-left");
+    let mut arguments = vec!["lock".to_owned(), "airlock.yaml".to_owned()];
+    arguments.extend(world.upstream());
+    let left = place.path(".airlock.lock.new");
+    for _ in 0..2 {
+        // The second time there is nothing to be written.
+        fs::write(&left, "{").unwrap();
+        place.run(&arguments).succeeds();
+        assert!(!left.exists());
+    }
+}
+
+#[test]
+fn scrub() {
+    let (Some(world), Some(earlier)) = (World::small(), World::earlier()) else {
+        return;
+    };
+    let store = world.airlock.path("kills-scrub");
+    earlier.import(&store);
+    world.import(&store);
+    let content = || Tree::of(&store).without("airlock");
+    let whole = content();
+    let blobs: Vec<PathBuf> = names(&store.join("blobs/sha256"))
+        .into_iter()
+        .map(|name| store.join("blobs/sha256").join(name))
+        .filter(|path| fs::metadata(path).unwrap().len() > 0)
+        .collect();
+    let scrub = [
+        "scrub".as_ref(),
+        "--quarantine".as_ref(),
+        "--store".as_ref(),
+        store.as_os_str(),
+    ];
+    let mut moments = Moments::of(&mut world.airlock.command(scrub));
+    for at in 0..usize::try_from(kills()).unwrap() {
+        let damaged: BTreeSet<&PathBuf> = [1, 7, 13]
+            .iter()
+            .map(|step| &blobs[at * step % blobs.len()])
+            .collect();
+        for path in &damaged {
+            fs::write(path, "damaged").unwrap();
+        }
+        moments.strike(&mut world.airlock.command(scrub));
+        world.airlock.run(scrub).exits(1);
+        assert!(damaged.iter().all(|path| !path.exists()));
+        assert_eq!(names(&store.join("airlock/quarantine")).len(), damaged.len());
+        assert!(temporaries(&store).is_empty());
+        // Both, since a blob may be of either.
+        for world in [earlier, world] {
+            world
+                .airlock
+                .run(world.import_arguments(&world.bundle, &store))
+                .succeeds();
+        }
+        let now = content();
+        assert!(now == whole, "{}", whole.diff(&now));
+        world.airlock.run(scrub).succeeds();
+        fs::remove_dir_all(store.join("airlock/quarantine")).unwrap();
     }
     assert!(moments.killed > 0);
 }

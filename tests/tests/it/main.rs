@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod clients;
+mod clock;
 mod concurrency;
 mod credentials;
 mod demo;
 mod disks;
+mod forbidden;
+mod full;
 mod interrupted;
 mod kills;
 mod layout;
@@ -15,6 +18,7 @@ mod offline;
 mod peers;
 mod refusals;
 mod reproducible;
+mod vanished;
 mod world;
 
 /// A file in this folder that is no module here would never run.

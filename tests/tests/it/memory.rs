@@ -71,6 +71,8 @@ fn a_thousand_images_go_through_little_memory() {
     let bundle = site.build(wanted.trim_start_matches("  - "), total);
     let store = site.verify_and_import(&bundle);
     site.serve(&store, &[], &layers[..50]);
+    let key = site.airlock.path("airlock.pub");
+    site.serve(&bundle, &["--key".as_ref(), key.as_os_str()], &layers[..50]);
 }
 
 /// A working folder with a key.
@@ -123,6 +125,7 @@ impl Site {
         let bundle = out.join(format!("{}-1.0.0.airlock.tar", self.name));
         let size = length(&bundle);
         assert!(size > content, "the bundle has {size} bytes");
+        figure(&format!("build: {disk} bytes of disk for a bundle of {size}"));
         assert!(disk > 0, "nothing was seen on the disk");
         assert!(
             disk <= with_margin(size),
@@ -133,15 +136,19 @@ impl Site {
 
     fn verify_and_import(&self, bundle: &Path) -> PathBuf {
         let store = self.airlock.path("store");
-        for (name, more) in [
-            ("verify", &[][..]),
-            ("import", &[OsStr::new("--store"), store.as_os_str()]),
-        ] {
+        let run = |name: &str, more: &[&OsStr]| {
             let mut command: Command = self.airlock.command([name, "--quiet", "--key", "airlock.pub"]);
             command.arg(bundle).args(more);
             modest(name, cost_of(&mut command, LIMIT));
-        }
-        let (have, size) = (length(&store), length(bundle));
+        };
+        run("verify", &[]);
+        // What lies in the store at any moment, temporary files among it.
+        let ((), have) = watching(
+            || length(&store),
+            || run("import", &["--store".as_ref(), store.as_os_str()]),
+        );
+        let size = length(bundle);
+        figure(&format!("import: {have} bytes of disk for a bundle of {size}"));
         assert!(
             have <= with_margin(size),
             "{have} bytes in the store of a bundle of {size}"
@@ -185,8 +192,15 @@ fn repository(address: SocketAddr) -> String {
         .to_owned()
 }
 
+/// For those who run it with `--nocapture`.
+#[expect(clippy::print_stderr, reason = "figures of a test")]
+fn figure(line: &str) {
+    eprintln!("{line}");
+}
+
 #[track_caller]
 fn modest(what: &str, cost: Cost) {
+    figure(&format!("{what}: {} bytes of memory, {:?}", cost.peak, cost.time));
     assert!(cost.peak > 0, "the memory of {what} was not seen");
     assert!(cost.peak <= MEMORY, "{what} took {} bytes of memory", cost.peak);
 }

@@ -142,7 +142,9 @@ impl Packing<'_> {
                 path: binary.path,
             });
         }
+        let cache = cache(args)?;
         let options = Options {
+            cache_folder: cache.as_ref().map(|cache| cache.root().to_owned()),
             jobs: jobs.into(),
             documents: made_from(lock),
             importers,
@@ -153,7 +155,7 @@ impl Packing<'_> {
                 let signature = sign_blob(key, index);
                 Ok(vec![(signature.key_hint().to_string(), signature.to_json())])
             };
-        let packed = match cache(args)? {
+        let packed = match cache {
             Some(cache) => {
                 pack(
                     lock,
@@ -211,12 +213,15 @@ fn cache(args: &PackOptions) -> Result<Option<Store>> {
     let Some(path) = args.cache.clone().or_else(usual) else {
         return Ok(None);
     };
-    let store = Store::open_or_create(&path).map_err(|error| {
-        Failure::from(
-            anyhow::Error::new(error).context(format!("the cache cannot be used: {}", path.display())),
-        )
-        .hint("name another folder with --cache, or use --no-cache")
-    })?;
+    let store = Store::open_or_create(&path)
+        // What a killed build left would stay where the bundle has everything that was on its way into the cache.
+        .and_then(|store| store.tidy().map(|()| store))
+        .map_err(|error| {
+            Failure::from(
+                anyhow::Error::new(error).context(format!("the cache cannot be used: {}", path.display())),
+            )
+            .hint("name another folder with --cache, or use --no-cache")
+        })?;
     Ok(Some(store))
 }
 

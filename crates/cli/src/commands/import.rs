@@ -34,7 +34,13 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
     let existed = args.store.store.exists();
     let is_new = !args.store.store.join("airlock").exists();
     let store = Store::open_or_create(&args.store.store)?;
-    let key = site_key(&args.store.store)?;
+    // Whoever has to write fails with it again; who finds everything there need not write.
+    let _ = store.tidy();
+    let key = site_key(&args.store.store).inspect_err(|_| {
+        if is_new {
+            forget(&store, existed);
+        }
+    })?;
     let options = ImportOptions {
         keep_versions: args.keep_versions.into(),
         allow_downgrade: reason,
@@ -43,10 +49,10 @@ pub(crate) fn run(args: &ImportArgs, global: &Global) -> Result {
         ..ImportOptions::new(clock::now(), concat!("airlock ", env!("CARGO_PKG_VERSION")))
     };
     let imported = import(bundle, &store, &options, &*progress::reporter(global)).map_err(|error| {
-        if is_new && matches!(error, ImportError::Bundle(_) | ImportError::Incomplete { .. }) {
+        if is_new {
             forget(&store, existed);
         }
-        refused(&args.bundle, error)
+        refused(&args.bundle, &args.store.store, error)
     })?;
     print::result(global, &value(&imported), || {
         text(&imported, &args.store.store, &ignored)
@@ -80,7 +86,7 @@ fn site_key(store: &Path) -> Result<SecretKey> {
     Ok(key)
 }
 
-/// Takes a store away again that was made for a bundle which then was refused, unless somebody else has
+/// Takes a store away again that was made for a bundle which then did not come in, unless somebody else has
 /// begun to use it. If it cannot be removed, an empty store stays, which harms no one.
 fn forget(store: &Store, existed: bool) {
     if store.clone().discard_unused().unwrap_or(false) && !existed {
@@ -88,7 +94,7 @@ fn forget(store: &Store, existed: bool) {
     }
 }
 
-fn refused(bundle: &Path, error: ImportError) -> Failure {
+fn refused(bundle: &Path, store: &Path, error: ImportError) -> Failure {
     let hint = error.hint();
     match error {
         ImportError::Bundle(error) => {
@@ -106,6 +112,14 @@ fn refused(bundle: &Path, error: ImportError) -> Failure {
                 hint,
             }
         }
+        ImportError::NoSpace { .. } | ImportError::NoFiles { .. } => Failure {
+            exit: Exit::Trouble,
+            error: anyhow::Error::new(error).context(format!(
+                "nothing was imported into the store: {}",
+                store.display()
+            )),
+            hint,
+        },
         error => Failure {
             exit: Exit::Trouble,
             error: error.into(),

@@ -90,6 +90,8 @@ pub(crate) async fn make(
     let changed = previous.as_ref() != Some(&lock);
     if changed {
         files::replace("the lock", &path, &lock.to_bytes())?;
+    } else {
+        files::forget_replacement(&path);
     }
     Ok(Made { lock, path, changed })
 }

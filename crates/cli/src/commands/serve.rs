@@ -69,7 +69,7 @@ fn serve<V: GenerationView + 'static>(
     if !global.quiet {
         let each = global.verbose > 0;
         config.access_log = Some(Arc::new(move |record: &AccessRecord<'_>| {
-            if each || record.status >= 400 {
+            if each || record.status >= 400 || record.failed {
                 print::line(&access(record));
             }
         }));
@@ -100,7 +100,11 @@ fn serve<V: GenerationView + 'static>(
 }
 
 fn access(record: &AccessRecord<'_>) -> String {
-    let broken = if record.complete { "" } else { " (client left)" };
+    let broken = match record {
+        AccessRecord { failed: true, .. } => " (broke off: the content could not be read)",
+        AccessRecord { complete: true, .. } => "",
+        _ => " (client left)",
+    };
     format!(
         "{} {} {} {} {} bytes {} ms{broken}",
         record.peer.ip(),
