@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use airlock_content::{BlobRead, Generation, RootEntry};
+use airlock_ospkg::openpgp::RepositoryKey;
 use airlock_types::{Digest, Host, Repository, Tag};
 
 use crate::extras::Extras;

@@ -188,6 +188,8 @@ pub(crate) enum ConfigClient {
     K3s,
     /// podman, skopeo, buildah: registries.conf
     Podman,
+    /// apt: a .sources file with the key that the packages of the store are signed with; needs --from STORE
+    Apt,
 }
 
 /// `airlock generations`

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use airlock_content::GenerationView;
 use airlock_hash::Engine;
 use airlock_registry::{AccessRecord, Config, Server};
+use airlock_ospkg::openpgp::RepositoryKey;
 use airlock_store::Store;
 use airlock_types::Host;
 use anyhow::Context;
 
 use crate::args::{Global, ServeArgs};
 use crate::failure::{Failure, Result};
-use crate::{interrupt, keys, print, progress, tls};
+use crate::{interrupt, keys, print, progress, repository_key, tls};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
     let facts = std::fs::metadata(&args.path)
@@ -74,7 +75,11 @@ fn serve<V: GenerationView + 'static>(
             }
         }));
     }
-    let roots = view.generation()?.roots.len();
+    let generation = view.generation()?;
+    if repository_key::is_needed(&generation) {
+        config.repository_key = repository_key(args, &mut lines);
+    }
+    let roots = generation.roots.len();
     interrupt::serving(async move {
         let server = Server::bind(config)
             .await
@@ -97,6 +102,21 @@ fn serve<V: GenerationView + 'static>(
         server.serve(view, interrupt::requested()).await;
         Ok(())
     })
+}
+
+/// The key for OS packages. Without it all but these are served, as from a store that cannot be written to.
+fn repository_key(args: &ServeArgs, lines: &mut Vec<String>) -> Option<Arc<RepositoryKey>> {
+    if !args.path.is_dir() {
+        lines.push("OS packages are served from a store only; import the bundle for them".to_owned());
+        return None;
+    }
+    match repository_key::of_store(&args.path) {
+        Ok(key) => Some(key),
+        Err(failure) => {
+            lines.push(format!("OS packages are not served: {:#}", failure.error));
+            None
+        }
+    }
 }
 
 fn access(record: &AccessRecord<'_>) -> String {
