@@ -14,6 +14,7 @@ mod archives;
 mod bundles;
 mod documents;
 mod mirror;
+mod packages;
 
 pub use archives::{docker_archive, oci_archive, oci_layout};
 pub use bundles::{bundle, tar};
@@ -22,18 +23,23 @@ pub use documents::{
     reference, signature,
 };
 pub use mirror::registry;
+pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("auth_file", auth_file),
     ("bundle", bundle),
     ("challenge", challenge),
     ("chart", chart),
     ("chart_index", chart_index),
     ("chart_yaml", chart_yaml),
+    ("deb_control", deb_control),
+    ("deb_packages", deb_packages),
+    ("deb_relation", deb_relation),
+    ("deb_version", deb_version),
     ("digest", digest),
     ("docker_archive", docker_archive),
     ("index", index),

@@ -7,6 +7,7 @@
 //! cargo xtask peers                  install the foreign programs that judge Airlock
 //! cargo xtask fuzz [--seconds N]     each fuzz target for a while, or the named ones
 //! cargo xtask bench [WHAT]           airlock against its peers, as a table
+//! cargo xtask apt-oracle            closures of packages, ours against apt's
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod apt_oracle;
 mod bench;
 mod cargo;
 mod checks;
@@ -64,6 +66,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Compare closures of packages with those of apt, in a private root; needs Debian and python3-apt
+    AptOracle(apt_oracle::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Task::Peers => peers::install(true),
         Task::Fuzz { targets, seconds } => fuzz::targets(seconds, &targets),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::AptOracle(options) => apt_oracle::compare(&options),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

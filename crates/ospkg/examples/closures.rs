@@ -1,6 +1,7 @@
 //! Closures of the names on standard input, a line each; what `cargo xtask apt-oracle` compares with apt.
 //!
 //! ```text
+//! closures --versions < pairs
 //! closures ARCHITECTURE [--recommends] [--status FILE] RELEASE PACKAGES [RELEASE PACKAGES]... < names
 //! ```
 #![allow(clippy::print_stdout, reason = "an example for the command line")]
@@ -9,10 +10,10 @@ use std::error::Error;
 use std::io::BufRead;
 use std::time::Instant;
 
-use airlock_ospkg::deb::control;
 use airlock_ospkg::deb::pins::{Policy, Preferences};
 use airlock_ospkg::deb::solve::{Candidates, Request, solve};
 use airlock_ospkg::deb::universe::{Builder, Origin};
+use airlock_ospkg::deb::{control, version};
 
 fn origin(release: &[u8]) -> Result<Origin, Box<dyn Error>> {
     // The signature around it is another's business.
@@ -41,6 +42,14 @@ fn origin(release: &[u8]) -> Result<Origin, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
+    if std::env::args().nth(1).is_some_and(|it| it == "--versions") {
+        for line in std::io::stdin().lock().lines() {
+            let line = line?;
+            let (one, other) = line.split_once(' ').ok_or("not a pair")?;
+            println!("{}", version::compare(one, other) as i8);
+        }
+        return Ok(());
+    }
     let mut builder = Builder::new(&arguments.next().ok_or("no architecture")?, &[]);
     let (mut recommends, mut status) = (false, None);
     let mut bytes = 0;

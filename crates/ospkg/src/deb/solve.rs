@@ -10,6 +10,9 @@ use super::universe::{Kind, PackageId, RecordId, Universe};
 mod repair;
 pub(super) mod search;
 mod walk;
+mod words;
+
+pub use words::{WordError, wanted};
 
 use search::{Outcome, Search};
 use walk::Walk;
@@ -140,3 +143,6 @@ pub fn solve(
         Outcome::GaveUp => Err(SolveError::GaveUp),
     }
 }
+
+#[cfg(test)]
+mod tests;
