@@ -15,6 +15,7 @@ mod bundles;
 mod documents;
 mod mirror;
 mod packages;
+mod repositories;
 
 pub use archives::{docker_archive, oci_archive, oci_layout};
 pub use bundles::{bundle, tar};
@@ -24,18 +25,22 @@ pub use documents::{
 };
 pub use mirror::registry;
 pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
+pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 27] = [
+    ("apt_index", apt_index),
+    ("apt_sources", apt_sources),
     ("auth_file", auth_file),
     ("bundle", bundle),
     ("challenge", challenge),
     ("chart", chart),
     ("chart_index", chart_index),
     ("chart_yaml", chart_yaml),
+    ("deb", deb),
     ("deb_control", deb_control),
     ("deb_packages", deb_packages),
     ("deb_relation", deb_relation),
@@ -48,8 +53,10 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("oci_archive", oci_archive),
     ("oci_layout", oci_layout),
     ("oci_manifest", oci_manifest),
+    ("openpgp", openpgp),
     ("reference", reference),
     ("registry", registry),
+    ("release", release),
     ("signature", signature),
     ("tar", tar),
 ];

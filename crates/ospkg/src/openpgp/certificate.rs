@@ -363,3 +363,6 @@ fn cross_signed(
     .map(|_| ())
     .ok_or_else(|| Problem::NoCrossSignature(handle.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ const MAX_PACKETS: usize = 20_000;
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
     pub(super) certificates: Vec<Certificate>,
-    skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// Something in a keyring that cannot be used, and why.

@@ -106,9 +106,9 @@ pub struct NewKey<'a> {
 /// New ones are Ed25519 in the form of version 4 (`EdDSALegacy`), which GnuPG has read since 2.1 and Sequoia
 /// since its beginning; RSA and ECDSA keys that GnuPG made can be used as well. `Debug` shows the public half.
 pub struct RepositoryKey {
-    primary: SecretKey,
+    pub(super) primary: SecretKey,
     subkeys: Vec<(SecretSubkey, Vec<Signature>)>,
-    public: Certificate,
+    pub(super) public: Certificate,
 }
 
 /// Whether [`RepositoryKey::read`] needs a password for this file. Does not decrypt.
@@ -429,7 +429,7 @@ fn sign_with(
 }
 
 /// Says when and by whom, as GnuPG does: the fingerprint protected, the key id for readers of old.
-fn config(
+pub(super) fn config(
     kind: SignatureType,
     key: &impl KeyDetails,
     at: pgp::types::Timestamp,

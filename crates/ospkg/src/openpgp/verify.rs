@@ -303,12 +303,12 @@ fn check_with(
     }
     // What is cheap to see comes before the mathematics, and damage before what a key may do.
     judge::digest(config.hash_alg, WHAT, &handle, policy)?;
+    judge::critical(config, WHAT, &handle)?;
     let fits = match subkey {
         Some((key, _)) => signature.verify(key, bytes),
         None => signature.verify(&certificate.primary, bytes),
     };
     fits.map_err(|_| Problem::Mismatch(handle.clone()))?;
-    judge::critical(config, WHAT, &handle)?;
     let made = judge::made(config, WHAT, &handle)?;
     if made > policy.latest() {
         return Err(Problem::SignatureFromFuture { key: handle, made });
