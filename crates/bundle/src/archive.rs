@@ -265,14 +265,17 @@ impl Source for FileArchive {
 
 /// What people hand over by mistake deserves a better text than "a damaged header".
 fn not_a_bundle(start: &[u8]) -> Result<(), BundleError> {
+    const COMPRESSED: [(&[u8], &str); 4] = [
+        (b"\x1f\x8b", "gzip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh", "bzip2"),
+    ];
+    if let Some((_, with)) = COMPRESSED.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Err(BundleError::Compressed { with });
+    }
     let problem = if start.is_empty() {
         "it is empty"
-    } else if start.starts_with(&[0x1f, 0x8b]) {
-        "it is compressed with gzip"
-    } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        "it is compressed with zstd"
-    } else if start.starts_with(b"\xfd7zXZ\0") {
-        "it is compressed with xz"
     } else if start.len() < BLOCK_LEN {
         "it is too short"
     } else if !start[257..].starts_with(b"ustar") {

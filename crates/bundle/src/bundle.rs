@@ -1,9 +1,9 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use airlock_content::{BlobWriter, StoreError, Verifier};
-use airlock_spec::index::BundleIndex;
 use airlock_spec::lock::Lock;
 use airlock_trust::{Policy, Verdict, Verified};
 
@@ -57,15 +57,15 @@ impl Unverified {
     }
 
     /// What the bundle says of itself, for display to a person who is told that nothing of it is established.
-    pub fn claimed_index(&self) -> Result<BundleIndex, BundleError> {
-        Ok(CheckedIndex::parse(&self.head.index)?.index().clone())
+    pub fn claimed_index(&self) -> Result<CheckedIndex, BundleError> {
+        CheckedIndex::parse(&self.head.index)
     }
 
     /// Checks the signatures, then the index in the very bytes that were signed.
     pub fn verify(self, policy: &Policy) -> Result<Bundle, BundleError> {
         let Head { index, signatures } = self.head;
         let verified = airlock_trust::verify(index, &signatures, policy)?;
-        let index = CheckedIndex::parse(verified.bytes())?;
+        let index = Arc::new(CheckedIndex::parse(verified.bytes())?);
         Ok(Bundle {
             source: self.source,
             signatures,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Unverified {
 pub struct Bundle {
     source: Box<dyn Source>,
     signatures: Vec<(String, Vec<u8>)>,
-    index: CheckedIndex,
+    index: Arc<CheckedIndex>,
     verified: Verified<'static>,
 }
 
@@ -103,8 +103,6 @@ pub enum Take<W> {
     Verify,
     /// Write it here. The writer checks it (see [`BlobWriter`]), so it is not hashed a second time.
     Into(W),
-    /// Go past it, unchecked: the receiver holds this very content already.
-    Skip,
 }
 
 /// Who receives the entries of a bundle.
@@ -121,7 +119,7 @@ pub trait EntrySink {
     /// Decides about an entry, before its content is read.
     fn take(&mut self, entry: &Entry) -> Result<Take<Self::Writer>, StoreError>;
 
-    /// More bytes of the bundle have been read or skipped.
+    /// More bytes of the bundle have been read.
     fn progress(&mut self, bytes: u64) {
         let _ = bytes;
     }
@@ -134,13 +132,13 @@ pub struct Streamed {
     pub lock: Lock,
     /// Entries whose content was checked, by the reader or by a writer.
     pub checked: u64,
-    /// Entries that were skipped at the sink's wish.
-    pub skipped: u64,
+    /// The bytes of `airlock.json`, as they were signed.
+    pub index_bytes: Vec<u8>,
 }
 
 impl Bundle {
-    /// The index.
-    pub fn index(&self) -> &CheckedIndex {
+    /// The index, to be shared: it may be large, and is needed while and after the bundle is read.
+    pub fn index(&self) -> &Arc<CheckedIndex> {
         &self.index
     }
 
@@ -161,8 +159,8 @@ impl Bundle {
 
     /// Reads everything, in the order of the index, and hands it to the sink.
     ///
-    /// Success means that every entry was there and checked (or skipped because the sink holds it), that the lock
-    /// agrees with the index, and that nothing else was there. After an error the sink must discard what it has: the
+    /// Success means that every entry was there and checked, that the lock agrees with the index, and that nothing
+    /// else was there. After an error the sink must discard what it has: the
     /// entries committed so far are right, but the bundle is not.
     pub fn stream(self, sink: &mut impl EntrySink) -> Result<Streamed, BundleError> {
         self.stream_on(1, sink)
@@ -190,16 +188,21 @@ impl Bundle {
         if let Some(mut workers) = workers {
             workers.drain(sink)?;
         }
-        walked
+        let (lock, checked) = walked?;
+        Ok(Streamed {
+            lock,
+            checked,
+            index_bytes: self.verified.into_bytes().into_owned(),
+        })
     }
 
     fn walk<S: EntrySink>(
         &mut self,
         workers: &mut Option<Workers<S::Writer>>,
         sink: &mut S,
-    ) -> Result<Streamed, BundleError> {
+    ) -> Result<(Lock, u64), BundleError> {
         let mut lock = None;
-        let (mut checked, mut skipped) = (0, 0);
+        let mut checked = 0;
         for entry in self.index.entries() {
             let failed = |source| BundleError::Sink {
                 entry: entry.path.to_string(),
@@ -207,7 +210,7 @@ impl Bundle {
             };
             if entry.path == EntryPath::Lock {
                 let bytes = read_verified(&mut *self.source, entry)?;
-                let read = Lock::from_bytes(&bytes)?;
+                let read = Lock::from_exact_bytes(&bytes)?;
                 self.index.check_lock(&read)?;
                 sink.lock(&read).map_err(failed)?;
                 if let Take::Into(mut writer) = sink.take(entry).map_err(failed)? {
@@ -220,12 +223,6 @@ impl Bundle {
                 continue;
             }
             let mut receiver = match sink.take(entry).map_err(failed)? {
-                Take::Skip => {
-                    self.source.skip(entry)?;
-                    sink.progress(entry.size);
-                    skipped += 1;
-                    continue;
-                }
                 Take::Verify => Receiver::Check(Verifier::new(entry.digest, entry.size)),
                 Take::Into(writer) => Receiver::Writer(writer),
             };
@@ -250,11 +247,7 @@ impl Bundle {
         self.source.finish(&self.signatures, self.index.entries())?;
         // The index lists the lock, or it would not have been accepted.
         let lock = lock.ok_or_else(|| BundleError::index("airlock.lock is not listed"))?;
-        Ok(Streamed {
-            lock,
-            checked,
-            skipped,
-        })
+        Ok((lock, checked))
     }
 
     /// Reads and checks everything, and keeps nothing. `progress` hears of the bytes as they are read.

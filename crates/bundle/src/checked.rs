@@ -1,6 +1,4 @@
-use std::collections::HashMap;
-
-use airlock_content::{Generation, digest_of};
+use airlock_content::{Generation, HashError, Verifier, digest_of};
 use airlock_spec::index::BundleIndex;
 use airlock_spec::lock::Lock;
 use airlock_types::{Algorithm, Digest};
@@ -24,6 +22,7 @@ pub struct Entry {
 /// the files that follow from the index have the digests they must have.
 #[derive(Clone, Debug)]
 pub struct CheckedIndex {
+    /// Without the files, which are the entries: a large index would be held twice.
     index: BundleIndex,
     digest: Digest,
     entries: Vec<Entry>,
@@ -33,7 +32,7 @@ pub struct CheckedIndex {
 impl CheckedIndex {
     /// Reads and checks `airlock.json`. Whether it is to be trusted is another question.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
-        let index = BundleIndex::from_bytes(bytes)?;
+        let mut index = BundleIndex::from_bytes(bytes)?;
         if index.to_bytes() != bytes {
             return Err(BundleError::index("it is not canonical JSON with one line feed"));
         }
@@ -62,9 +61,14 @@ impl CheckedIndex {
         }
         archive_len(&index.files)
             .ok_or_else(|| BundleError::index("the sizes add up to more than a file can hold"))?;
-        let oci_index = Generation::render(&root_entries(&index.roots));
-        let generation = Generation::from_index(&oci_index)
-            .map_err(|error| BundleError::index(format!("its roots cannot be listed ({error})")))?;
+        index.files = Vec::new();
+        let roots = root_entries(&index.roots);
+        let oci_index = Generation::render(&roots);
+        // That the roots stand in the order of a generation is checked below.
+        let generation = Generation {
+            id: digest_of(&oci_index),
+            roots,
+        };
         let checked = Self {
             digest: digest_of(bytes),
             entries,
@@ -78,19 +82,15 @@ impl CheckedIndex {
 
     /// Some files follow from the index alone, so they need not be seen to know their digest.
     fn check_fixed_files(&self, oci_index: &[u8]) -> Result<(), BundleError> {
-        let sums = plan::checksums(&self.entries);
-        for (path, content) in [
-            (EntryPath::Checksums, &sums[..]),
-            (EntryPath::OciLayout, OCI_LAYOUT),
-            (EntryPath::OciIndex, oci_index),
-        ] {
-            let entry = self.required(&path)?;
-            if entry.size != content.len() as u64 || entry.digest != digest_of(content) {
-                return Err(BundleError::index(format!(
-                    "{path} is not the one that belongs to it"
-                )));
-            }
-        }
+        let sums = |sums: &mut Verifier| {
+            self.entries
+                .iter()
+                .filter_map(plan::checksum)
+                .try_for_each(|line| sums.update(line.as_bytes()))
+        };
+        self.check_content(&EntryPath::Checksums, sums)?;
+        self.check_content(&EntryPath::OciLayout, |content| content.update(OCI_LAYOUT))?;
+        self.check_content(&EntryPath::OciIndex, |content| content.update(oci_index))?;
         let lock = self.required(&EntryPath::Lock)?;
         if lock.digest != self.index.lock {
             return Err(BundleError::index("it names two digests for airlock.lock"));
@@ -105,6 +105,19 @@ impl CheckedIndex {
         Ok(())
     }
 
+    /// The index must list this content, which `feed` passes on, under this path.
+    fn check_content(
+        &self,
+        path: &EntryPath,
+        feed: impl FnOnce(&mut Verifier) -> Result<(), HashError>,
+    ) -> Result<(), BundleError> {
+        let entry = self.required(path)?;
+        let mut verifier = Verifier::new(entry.digest, entry.size);
+        feed(&mut verifier)
+            .and_then(|()| verifier.finish())
+            .map_err(|_| BundleError::index(format!("{path} is not the one that belongs to it")))
+    }
+
     fn check_roots(&self) -> Result<(), BundleError> {
         if self
             .index
@@ -113,9 +126,9 @@ impl CheckedIndex {
         {
             return Err(BundleError::index("the index before it is not named by SHA-256"));
         }
-        let blobs: HashMap<Digest, u64> = self.blobs().map(|entry| (entry.digest, entry.size)).collect();
         for root in &self.index.roots {
-            if blobs.get(&root.digest) != Some(&root.size) {
+            let manifest = self.entry(&EntryPath::Blob(root.digest));
+            if manifest.is_none_or(|entry| entry.size != root.size) {
                 return Err(BundleError::index(format!(
                     "the manifest of {} is not among the blobs",
                     root.reference
@@ -158,7 +171,7 @@ impl CheckedIndex {
         Ok(())
     }
 
-    /// The index as it was signed.
+    /// What the index says besides the files, which are [`entries`](Self::entries): its list of them is empty here.
     pub fn index(&self) -> &BundleIndex {
         &self.index
     }

@@ -28,6 +28,12 @@ pub enum BundleError {
         /// What stands at its start.
         problem: String,
     },
+    /// It is a compressed file, perhaps of a bundle. Bundles are not compressed.
+    #[error("this is not a bundle: it is compressed with {with}")]
+    Compressed {
+        /// "gzip", "zstd", "xz" or "bzip2".
+        with: &'static str,
+    },
     /// It breaks off.
     #[error("the bundle ends in the middle of {entry}")]
     Truncated {
@@ -150,8 +156,16 @@ impl BundleError {
     pub fn hint(&self) -> Option<String> {
         let copy_again = "copy the bundle again from where it was built, and compare both with sha256sum";
         match self {
-            Self::NotABundle { problem } if problem.contains("compressed") => {
-                Some("decompress it first, for example: gzip -dc FILE | airlock verify -".to_owned())
+            Self::Compressed { with } => {
+                let command = match *with {
+                    "zstd" => "zstd --decompress --keep",
+                    "xz" => "unxz --keep",
+                    "bzip2" => "bunzip2 --keep",
+                    _ => "gunzip --keep",
+                };
+                Some(format!(
+                    "decompress it first with {command}, and give the file that comes out of it"
+                ))
             }
             Self::NotABundle { .. } => Some(
                 "a bundle is a file NAME-VERSION.airlock.tar, or the folder it was unpacked into".to_owned(),
@@ -166,7 +180,7 @@ impl BundleError {
                 Some("use the version of airlock that the bundle was made with, or a later one".to_owned())
             }
             Self::Index { .. } | Self::IndexForm(_) | Self::Lock { .. } | Self::LockForm(_) => Some(
-                "the bundle was signed like this, so its maker has a defective tool: ask for a new one"
+                "it was made like this, so its maker has a defective tool or is no one to trust: ask for a new one"
                     .to_owned(),
             ),
             Self::Exists { .. } => Some("name a folder that does not exist yet".to_owned()),

@@ -70,7 +70,7 @@ impl BundleFile {
         for (entry, offset) in index.entries().iter().zip(&offsets) {
             match &entry.path {
                 EntryPath::Lock => {
-                    lock = Some(Lock::from_bytes(&reader.read_verified(entry, *offset)?)?);
+                    lock = Some(Lock::from_exact_bytes(&reader.read_verified(entry, *offset)?)?);
                 }
                 EntryPath::Blob(digest) => {
                     blobs.insert(*digest, (*offset, entry.size));

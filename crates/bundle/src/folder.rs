@@ -182,22 +182,6 @@ impl Source for Folder {
         self.content(&name, &mut file, entry.size, take)
     }
 
-    fn skip(&mut self, entry: &Entry) -> Result<(), BundleError> {
-        let name = entry.path.to_string();
-        let actual = self
-            .file(&name)?
-            .metadata()
-            .map_err(BundleError::io("reading the file", self.path.join(&name)))?
-            .len();
-        if actual != entry.size {
-            return Err(BundleError::entry(
-                &name,
-                format!("must be {} bytes long, but is {actual}", entry.size),
-            ));
-        }
-        Ok(())
-    }
-
     fn finish(&mut self, signatures: &[(String, Vec<u8>)], listed: &[Entry]) -> Result<(), BundleError> {
         let names: BTreeSet<String> = std::iter::once(INDEX_PATH.to_owned())
             .chain(signatures.iter().map(|(name, _)| name.clone()))

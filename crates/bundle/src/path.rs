@@ -161,6 +161,12 @@ mod tests {
             assert!(bad.parse::<EntryPath>().is_err(), "{bad:?}");
         }
         assert!(is_signature(&format!("signatures/{hex}.sigstore.json")));
+        for digits in [0, 63, 65] {
+            assert!(!is_signature(&format!(
+                "signatures/{}.sigstore.json",
+                "0".repeat(digits)
+            )));
+        }
         assert!(!is_signature(&format!(
             "signatures/../{}.sigstore.json",
             "0".repeat(61)

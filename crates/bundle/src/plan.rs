@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use airlock_content::{Generation, RootEntry, digest_of};
-use airlock_spec::index::{BundleIndex, FORMAT, FileEntry, HexSha256, INDEX_PATH, Root, SIGNATURES_DIR};
+use airlock_spec::index::{
+    BundleIndex, FORMAT, FileEntry, HexSha256, INDEX_PATH, MAX_FILES, MAX_ROOTS, Root, SIGNATURES_DIR,
+};
 use airlock_spec::lock::{Artifact, Lock};
 use airlock_types::{Algorithm, Digest, Reference, annotation};
 
@@ -80,8 +82,15 @@ pub enum PlanError {
     #[error("the sizes in the lock add up to more than a file can hold")]
     TooLarge,
     /// The index or the lock would be larger than a reader accepts.
-    #[error("the lock names more than one bundle can list: {0} bytes of index")]
-    TooMany(usize),
+    #[error("the lock names more than one bundle can hold, {limit} {what}: {count}")]
+    TooMany {
+        /// "files", "roots", "bytes of index", "bytes of lock".
+        what: &'static str,
+        /// How many are allowed.
+        limit: u64,
+        /// How many there would be.
+        count: u64,
+    },
     /// A signature's name is not `<64 hex digits>`, stands twice, or the signature is too large or one too many.
     #[error("a signature cannot be carried: {0}")]
     Signature(String),
@@ -95,7 +104,7 @@ impl PlanError {
                 "ask its publisher for a build whose digests are SHA-256, or copy the image into a registry that makes such"
                     .to_owned(),
             ),
-            Self::TooMany(_) => Some("split the manifest into several".to_owned()),
+            Self::TooMany { .. } => Some("split the manifest into several".to_owned()),
             Self::Conflict { .. } => {
                 Some("name one of the two with another tag in the manifest, then lock again".to_owned())
             }
@@ -158,8 +167,8 @@ impl Plan {
             };
             parts.push((entry, Part::Importer(importer.arch)));
         }
-        let sums = checksums(parts.iter().map(|(entry, _)| entry));
-        parts.push(bytes(EntryPath::Checksums, sums));
+        let sums: String = parts.iter().filter_map(|(entry, _)| checksum(entry)).collect();
+        parts.push(bytes(EntryPath::Checksums, sums.into_bytes()));
         parts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         for pair in parts.windows(2) {
             if let [(a, _), (b, Part::Importer(arch))] = pair
@@ -192,8 +201,15 @@ impl Plan {
             parts,
         };
         archive_len(&plan.index.files).ok_or(PlanError::TooLarge)?;
-        if plan.index_bytes.len() as u64 > MAX_INDEX || lock_len > MAX_LOCK {
-            return Err(PlanError::TooMany(plan.index_bytes.len()));
+        for (what, limit, count) in [
+            ("files", MAX_FILES as u64, plan.index.files.len() as u64),
+            ("roots", MAX_ROOTS as u64, plan.index.roots.len() as u64),
+            ("bytes of index", MAX_INDEX, plan.index_bytes.len() as u64),
+            ("bytes of lock", MAX_LOCK, lock_len),
+        ] {
+            if count > limit {
+                return Err(PlanError::TooMany { what, limit, count });
+            }
         }
         Ok(plan)
     }
@@ -441,16 +457,7 @@ pub fn root_entries(roots: &[Root]) -> Vec<RootEntry> {
         .collect()
 }
 
-/// The content of `SHA256SUMS` for every listed file but itself.
-pub(crate) fn checksums<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<u8> {
-    let mut out = String::new();
-    for entry in entries {
-        if entry.path != EntryPath::Checksums {
-            out.push_str(&entry.digest.hex());
-            out.push_str("  ");
-            out.push_str(&entry.path.to_string());
-            out.push('\n');
-        }
-    }
-    out.into_bytes()
+/// The line of `SHA256SUMS` for a listed file; none for itself.
+pub(crate) fn checksum(entry: &Entry) -> Option<String> {
+    (entry.path != EntryPath::Checksums).then(|| format!("{}  {}\n", entry.digest.hex(), entry.path))
 }

@@ -9,10 +9,10 @@ use airlock_trust::{MAX_SIGNATURE_FILES, MAX_SIGNATURE_SIZE};
 use crate::{BundleError, Entry};
 
 /// An index larger than this is refused, since it is read before it can be trusted.
-pub(crate) const MAX_INDEX: u64 = 64 << 20;
+pub(crate) const MAX_INDEX: u64 = 16 << 20;
 
 /// A lock larger than this is refused, since it is read into memory.
-pub(crate) const MAX_LOCK: u64 = 256 << 20;
+pub(crate) const MAX_LOCK: u64 = 32 << 20;
 
 /// How much is read at once.
 pub(crate) const CHUNK: usize = 1 << 20;
@@ -75,11 +75,6 @@ pub(crate) trait Source: Send {
     fn locate(&mut self, entry: &Entry) -> Result<Option<Stretch>, BundleError> {
         let _ = entry;
         Ok(None)
-    }
-
-    /// Goes past the next entry without looking at its content.
-    fn skip(&mut self, entry: &Entry) -> Result<(), BundleError> {
-        self.copy(entry, &mut |_| Ok(()))
     }
 
     /// Makes sure that nothing follows; `signatures` and `listed` are all that may be there.

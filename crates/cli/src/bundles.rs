@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airlock_bundle::{BundleError, Unverified};
+use airlock_bundle::{BundleError, CheckedIndex, Unverified};
 use airlock_spec::receipt::{Check, Outcome};
 use airlock_trust::{Outcome as Signature, Verdict};
 use airlock_types::ByteSize;
@@ -54,16 +54,17 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// From an index, verified or not; the caller says which.
-    pub(crate) fn of(index: &airlock_spec::index::BundleIndex, bytes: &[u8]) -> Self {
+    pub(crate) fn of(checked: &CheckedIndex) -> Self {
+        let index = checked.index();
         Self {
             name: index.name.to_string(),
             version: index.version.to_string(),
             channel: index.channel.to_string(),
             sequence: index.sequence,
-            index: airlock_content::digest_of(bytes).to_string(),
+            index: checked.digest().to_string(),
             lock: index.lock.to_string(),
-            files: index.files.len(),
-            bytes: index.files.iter().map(|file| file.size).sum(),
+            files: checked.entries().len(),
+            bytes: checked.total_size(),
             roots: index.roots.len(),
         }
     }

@@ -32,6 +32,7 @@ fn config(args: &UpstreamArgs) -> Result<Config> {
     let mut config = Config {
         jobs: args.jobs.into(),
         retries: args.retries,
+        stall_timeout: Duration::from_secs(args.timeout.into()),
         ..Config::default()
     };
     for path in &args.ca {
@@ -48,8 +49,14 @@ fn config(args: &UpstreamArgs) -> Result<Config> {
     }
     for (from, to) in &args.mirror {
         let mirror = Mirror::new(from, to, false).map_err(|error| {
-            Failure::from(anyhow::Error::new(error).context("--mirror takes FROM=TO"))
-                .hint("for example --mirror docker.io=mirror.corp/dockerhub")
+            let error = anyhow::Error::new(error);
+            // The cause repeats the text, which may hold a password.
+            let error = if to.contains('@') || from.contains('@') {
+                anyhow::anyhow!("--mirror takes FROM=TO without credentials")
+            } else {
+                error.context("--mirror takes FROM=TO")
+            };
+            Failure::from(error).hint("for example --mirror docker.io=mirror.corp/dockerhub")
         })?;
         config.mirrors.push(mirror);
     }

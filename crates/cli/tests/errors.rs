@@ -201,6 +201,40 @@ fn files_that_are_something_else() {
     seen!("key_exists", session.run(&["keygen"]));
 }
 
+/// Bundles and image archives that were compressed on their way: nothing is unpacked, and the way out is named.
+#[test]
+fn compressed_files() {
+    let session = Session::new();
+    session.run(&["keygen"]);
+    for (name, bytes) in [
+        ("edge.tar.gz", &b"\x1f\x8b\x08\0\0\0\0\0"[..]),
+        ("edge.tar.zst", b"\x28\xb5\x2f\xfd\0\xa8\xfb\xff"),
+    ] {
+        std::fs::write(session.path().join(name), bytes).unwrap();
+    }
+    seen!(
+        "compressed_verify",
+        session.run(&["verify", "edge.tar.zst", "--key", "airlock.pub"])
+    );
+    seen!(
+        "compressed_import",
+        session.run(&[
+            "import",
+            "edge.tar.gz",
+            "--key",
+            "airlock.pub",
+            "--store",
+            "store"
+        ])
+    );
+    assert!(!session.path().join("store").exists());
+    session.write(
+        "airlock.yaml",
+        &manifest("  - {name: a, images: [\"docker-archive:edge.tar.zst\"]}\n"),
+    );
+    seen!("compressed_input", session.run(&["lock", "--no-progress"]));
+}
+
 #[test]
 fn a_wrong_password() {
     let session = Session::new();

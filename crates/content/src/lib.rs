@@ -9,6 +9,7 @@
 //! disks, and are called from blocking threads.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod claim;
 mod disk;
 mod error;
 mod generation;
@@ -20,6 +21,7 @@ mod source;
 mod store;
 mod verify;
 
+pub use claim::{BlobClaim, Claimed, SharedStore};
 pub use disk::{Room, Shortage, io_hint, is_full};
 pub use error::{SourceError, SourceErrorKind, StoreError};
 pub use generation::{Generation, GenerationError, RootEntry};

@@ -49,6 +49,11 @@ pub enum Event<'a> {
         /// How long the wait is.
         after: std::time::Duration,
     },
+    /// Something went another way than it should have, and the work goes on.
+    Warning {
+        /// The line.
+        text: &'a str,
+    },
     /// A fact worth a line that is neither progress nor an error.
     Note {
         /// The line.

@@ -7,6 +7,10 @@ use crate::{ChartError, ChartMetadata};
 /// How much a chart may hold; for bytes this is Helm's own bound.
 const MAX_ENTRIES: u64 = 50_000;
 const MAX_TOTAL: u64 = 100 << 20;
+/// How long a header may be that only says something of the next: a long name, or PAX records.
+const MAX_EXTENSION: u64 = 64 << 10;
+/// The largest `Chart.yaml` that is read.
+const MAX_METADATA: u64 = 4 << 20;
 
 /// Whether a path names one file below the chart's folder, and names it the same way for every reader.
 pub(crate) fn is_plain(path: &str) -> bool {
@@ -35,21 +39,11 @@ fn components(path: &str) -> Option<Vec<&str>> {
 /// Refused: paths that leave the chart, a second `Chart.yaml`, more than Helm reads, and an archive that is
 /// damaged anywhere. Links are passed over: Helm reads them as empty files, and nothing is unpacked here.
 pub fn inspect(archive: &[u8]) -> Result<ChartMetadata, ChartError> {
-    let mut tar = tar::Archive::new(Limited {
-        inner: MultiGzDecoder::new(archive),
-        left: MAX_TOTAL,
-    });
+    check_extensions(archive)?;
+    let mut tar = unpacked(archive);
     let mut metadata = None;
-    let mut count = 0;
     for entry in tar.entries().map_err(archive_error)? {
         let mut entry = entry.map_err(archive_error)?;
-        count += 1;
-        if count > MAX_ENTRIES {
-            return Err(ChartError::Limit {
-                what: "entries",
-                limit: MAX_ENTRIES,
-            });
-        }
         let kind = entry.header().entry_type();
         if kind.is_pax_global_extensions() {
             continue;
@@ -58,6 +52,12 @@ pub fn inspect(archive: &[u8]) -> Result<ChartMetadata, ChartError> {
         let parts = components(&path).ok_or_else(|| ChartError::Path(path.clone()))?;
         if kind.is_file() && matches!(parts.as_slice(), [_, "Chart.yaml"]) {
             let mut bytes = Vec::new();
+            if entry.size() > MAX_METADATA {
+                return Err(ChartError::Limit {
+                    what: "bytes of Chart.yaml",
+                    limit: MAX_METADATA,
+                });
+            }
             entry.read_to_end(&mut bytes).map_err(archive_error)?;
             if metadata.replace(ChartMetadata::parse(&bytes)?).is_some() {
                 return Err(ChartError::Duplicate(path));
@@ -67,6 +67,41 @@ pub fn inspect(archive: &[u8]) -> Result<ChartMetadata, ChartError> {
     // What follows the tar's end must be sound too: the gzip checksum stands there.
     std::io::copy(&mut tar.into_inner(), &mut std::io::sink()).map_err(archive_error)?;
     metadata.ok_or(ChartError::NoMetadata)
+}
+
+fn unpacked(archive: &[u8]) -> tar::Archive<Limited<MultiGzDecoder<&[u8]>>> {
+    tar::Archive::new(Limited {
+        inner: MultiGzDecoder::new(archive),
+        left: MAX_TOTAL,
+    })
+}
+
+/// The tar reader holds the names that extensions give in memory, so their lengths are looked at before.
+fn check_extensions(archive: &[u8]) -> Result<(), ChartError> {
+    let mut tar = unpacked(archive);
+    let mut count = 0;
+    for entry in tar.entries().map_err(archive_error)?.raw(true) {
+        let entry = entry.map_err(archive_error)?;
+        count += 1;
+        if count > MAX_ENTRIES {
+            return Err(ChartError::Limit {
+                what: "entries",
+                limit: MAX_ENTRIES,
+            });
+        }
+        let kind = entry.header().entry_type();
+        let is_extension = kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions();
+        if is_extension && entry.size() > MAX_EXTENSION {
+            return Err(ChartError::Limit {
+                what: "bytes of one name",
+                limit: MAX_EXTENSION,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Ends with an error, not silently, once the limit is reached.
@@ -200,6 +235,137 @@ mod tests {
         let at = flipped.len() - 6;
         flipped[at] ^= 1;
         assert!(matches!(inspect(&flipped), Err(ChartError::Archive(_))));
+    }
+
+    /// An entry as an attacker writes it: nothing is checked.
+    fn entry(path: &str, kind: u8, size: u64, content: &[u8]) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(tar::EntryType::new(kind));
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_cksum();
+        let mut out = header.as_bytes().to_vec();
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+        out
+    }
+
+    fn packed(parts: &[Vec<u8>]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        for part in parts {
+            gzip.write_all(part).unwrap();
+        }
+        gzip.write_all(&[0; 1024]).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[test]
+    fn every_flip_and_every_cut_is_refused_or_harmless() {
+        let good = archive(&[("site/Chart.yaml", CHART), ("site/values.yaml", &[b'x'; 300])]);
+        let expected = inspect(&good).unwrap();
+        let mut refused = 0;
+        for at in 0..good.len() {
+            assert!(inspect(&good[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                match inspect(&bad) {
+                    Ok(metadata) => assert_eq!(metadata, expected, "bit {bit} of byte {at}"),
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(good.len() * 8 > 1000 && refused > good.len() * 7, "{refused}");
+    }
+
+    #[test]
+    fn only_a_plain_file_is_the_metadata() {
+        let chart = || entry("site/Chart.yaml", b'0', CHART.len() as u64, CHART);
+        inspect(&packed(&[chart()])).unwrap();
+        for kind in [b'1', b'2', b'3', b'4', b'5', b'6', b'S'] {
+            let other = entry("site/Chart.yaml", kind, 0, b"");
+            let result = inspect(&packed(std::slice::from_ref(&other)));
+            assert!(result.is_err(), "type {}: {result:?}", char::from(kind));
+            // Beside the file, nothing of it is taken.
+            if let Ok(metadata) = inspect(&packed(&[chart(), other])) {
+                assert_eq!(metadata.name, "site");
+            }
+        }
+        let renamed = |records: &str| {
+            let body = format!("{} {records}\n", records.len() + 4);
+            assert_eq!(body.len(), records.len() + 4, "two digits");
+            entry("pax", b'x', body.len() as u64, body.as_bytes())
+        };
+        for (what, parts) in [
+            (
+                "a PAX name",
+                vec![chart(), renamed("path=site/Chart.yaml"), entry("x", b'0', 0, b"")],
+            ),
+            (
+                "a PAX name that leaves",
+                vec![chart(), renamed("path=../../../x"), entry("x", b'0', 0, b"")],
+            ),
+            (
+                "a GNU name",
+                vec![
+                    chart(),
+                    entry("@", b'L', 16, b"site/Chart.yaml\0"),
+                    entry("x", b'0', CHART.len() as u64, CHART),
+                ],
+            ),
+            (
+                "a size beyond the end",
+                vec![entry("site/Chart.yaml", b'0', 1 << 30, CHART)],
+            ),
+            ("a size of 1 TiB", vec![chart(), entry("x", b'0', 1 << 40, b"")]),
+            ("the largest size", vec![chart(), entry("x", b'0', u64::MAX, b"")]),
+            ("a PAX size", vec![renamed("size=99999999999"), chart()]),
+        ] {
+            let result = inspect(&packed(&parts));
+            assert!(result.is_err(), "{what}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn claims_are_refused_before_they_are_read() {
+        let chart = || entry("site/Chart.yaml", b'0', CHART.len() as u64, CHART);
+        let size = 32 << 20;
+        let long = vec![b'a'; size];
+        for kind in [b'L', b'K', b'x', b'g'] {
+            let result = inspect(&packed(&[chart(), entry("@", kind, size as u64, &long)]));
+            assert!(
+                matches!(
+                    result,
+                    Err(ChartError::Limit {
+                        what: "bytes of one name",
+                        ..
+                    })
+                ),
+                "{}: {result:?}",
+                char::from(kind)
+            );
+        }
+        let result = inspect(&packed(&[entry("site/Chart.yaml", b'0', size as u64, &long)]));
+        assert!(
+            matches!(
+                result,
+                Err(ChartError::Limit {
+                    what: "bytes of Chart.yaml",
+                    ..
+                })
+            ),
+            "{result:?}"
+        );
+        let many = entry("site/x", b'0', 0, b"").repeat(60_000);
+        let result = inspect(&packed(&[chart(), many]));
+        assert!(
+            matches!(result, Err(ChartError::Limit { what: "entries", .. })),
+            "{result:?}"
+        );
+        for (bytes, name) in [(&b"\x28\xb5\x2f\xfd\0\xa8"[..], "zstd"), (b"\xfd7zXZ\0", "xz")] {
+            assert!(matches!(inspect(bytes), Err(ChartError::Archive(_))), "{name}");
+        }
     }
 
     #[test]

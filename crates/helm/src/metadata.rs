@@ -212,6 +212,19 @@ mod tests {
         );
     }
 
+    /// Helm takes the last of two equal keys, so this must as well.
+    #[test]
+    fn a_key_twice_is_read_as_helm_reads_it_and_depth_is_refused() {
+        let chart =
+            ChartMetadata::parse(b"apiVersion: v2\nname: a\nversion: 1.0.0\nname: b\nName: c\n").unwrap();
+        assert_eq!(chart.name, "b");
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+            let deep = open.repeat(100_000) + &close.repeat(100_000);
+            let text = format!("apiVersion: v2\nname: a\nversion: 1.0.0\nx:\n  {deep}\n");
+            assert!(ChartMetadata::parse(text.as_bytes()).is_err(), "{open:?}");
+        }
+    }
+
     #[test]
     fn aliases_cannot_blow_up() {
         let mut bomb = String::from("apiVersion: v2\nname: a\nversion: 1.0.0\nx0: &x0 [lol]\n");

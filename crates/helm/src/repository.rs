@@ -448,6 +448,35 @@ generated: "2020-01-01T00:00:00Z"
     }
 
     #[test]
+    fn bombs_depth_and_twin_keys_are_refused_or_harmless() {
+        let start = Instant::now();
+        let mut bomb = String::from("x0: &x0 [lol]\n");
+        for level in 1..20 {
+            let previous = format!("*x{}, ", level - 1).repeat(10);
+            writeln!(bomb, "x{level}: &x{level} [{previous}]").unwrap();
+        }
+        let head = "apiVersion: v1\nentries:\n";
+        assert!(chart_versions(format!("{bomb}{head}  a: [*x19]\n").as_bytes(), "a").is_err());
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+            let deep = open.repeat(100_000) + &close.repeat(100_000);
+            let index = format!("{head}  a:\n  - version: 1.0.0\n    x:\n      {deep}\n");
+            assert!(chart_versions(index.as_bytes(), "a").is_err(), "{open:?}");
+        }
+        let deep = "[".repeat(100_000);
+        let json = format!(r#"{{"apiVersion":"v1","entries":{{"a":[{{"version":{deep}"#);
+        assert!(chart_versions(json.as_bytes(), "a").is_err());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        // The last one counts, as for Helm; whichever it were, the archive is then pinned by its digest.
+        for index in [
+            "apiVersion: v1\nentries:\n  a:\n  - {version: 1.0.0}\n  a:\n  - {version: 2.0.0}\n",
+            r#"{"apiVersion":"v1","entries":{"a":[{"version":"1.0.0"}],"a":[{"version":"2.0.0"}]}}"#,
+        ] {
+            let versions = chart_versions(index.as_bytes(), "a").unwrap();
+            assert_eq!(versions.last().unwrap().version.as_str(), "2.0.0", "{index}");
+        }
+    }
+
+    #[test]
     fn an_alias_into_another_chart_still_resolves() {
         let index = "apiVersion: v1\nentries:\n  a:\n  - &x {version: 1.0.0, urls: [u]}\n  b:\n  - *x\n";
         assert_eq!(chart_versions(index.as_bytes(), "b").unwrap().len(), 1);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use airlock_bundle::{Bundle, BundleError, CheckedIndex};
 use airlock_content::{
     Addition, BlobRead, BlobStore, Cause, Closure, Event, Generation, Missing, Move, Publication,
@@ -53,7 +55,7 @@ pub fn import<S: PublishStore>(
     options: &ImportOptions<'_>,
     reporter: &dyn Reporter,
 ) -> Result<Imported, ImportError> {
-    let index = bundle.index().clone();
+    let index = Arc::clone(bundle.index());
     let history = store.history()?;
     sequence::check(
         &history,
@@ -106,12 +108,12 @@ fn add_and_publish<S: PublishStore>(
         artifacts: index.blobs().count() as u64,
         bytes: index.total_size(),
     });
-    let index_bytes = bundle.index_bytes().to_vec();
     let signatures = bundle.signatures().to_vec();
     let mut checks = receipt::signature_checks(&bundle);
     let mut sink = Sink::new(addition, reporter);
-    let streamed = match bundle.stream_on(options.threads, &mut sink) {
-        Ok(streamed) => streamed,
+    let (checked, index_bytes) = match bundle.stream_on(options.threads, &mut sink) {
+        // The lock is not needed any more, and may be large.
+        Ok(streamed) => (streamed.checked, streamed.index_bytes),
         Err(error) => {
             return Err(match sink.too_large {
                 Some(size) => ImportError::Manifests {
@@ -132,7 +134,7 @@ fn add_and_publish<S: PublishStore>(
     let (made, sequence_check) = publish(store, index, options)?;
     checks.push(sequence_check);
     checks.extend(receipt::content_checks(
-        streamed.checked,
+        checked,
         held,
         index.index().roots.len(),
         index.total_size(),

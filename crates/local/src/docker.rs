@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use airlock_content::{FetchedManifest, ManifestSelector, SourceError, digest_of};
+use airlock_content::{FetchedManifest, HashError, ManifestSelector, SourceError, digest_of};
 use airlock_types::{Descriptor, Digest, Reference, json, media_type};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ impl DockerArchive {
                 None => error,
             });
         };
-        let images: Vec<Entry> = parse(&list, MAX_INDEX)?;
+        let images: Vec<Entry> = parse(&list, MAX_INDEX, &["Config", "RepoTags", "Layers"])?;
         if images.len() > MAX_IMAGES || images.iter().any(|image| image.layers().len() > MAX_LAYERS) {
             return Err(unsupported(
                 format!(
@@ -187,8 +187,15 @@ impl DockerArchive {
 
     fn config(&self, image: &Entry) -> Result<(Bytes, Vec<Digest>), SourceError> {
         let region = self.member(&image.config)?;
-        let config: Config = parse(&region, MAX_MANIFEST)?;
+        let config: Config = parse(&region, MAX_MANIFEST, &[])?;
         let bytes = region.read_all(MAX_MANIFEST)?;
+        // The name is all that vouches for it where nothing is locked yet.
+        let actual = digest_of(&bytes);
+        if let Some(expected) = named_digest(&image.config)
+            && expected != actual
+        {
+            return Err(mismatch(region.what(), HashError::Digest { expected, actual }));
+        }
         let diff_ids = config.rootfs.diff_ids.unwrap_or_default();
         if diff_ids.len() != image.layers().len() {
             return Err(corrupt(
@@ -239,7 +246,7 @@ impl DockerArchive {
             Some(expected) if layer.media_type == media_type::OCI_LAYER_TAR && layer.digest != *expected => {
                 Err(mismatch(
                     region.what(),
-                    airlock_content::HashError::Digest {
+                    HashError::Digest {
                         expected: *expected,
                         actual: layer.digest,
                     },
@@ -289,6 +296,14 @@ pub(crate) enum Content {
     Bytes(Bytes),
     /// In a file.
     Region(Region),
+}
+
+/// The digest that a configuration's name promises: `blobs/sha256/<hex>` or `<hex>.json`, as Docker and Podman name it.
+fn named_digest(name: &str) -> Option<Digest> {
+    let hex = name
+        .strip_prefix("blobs/sha256/")
+        .or_else(|| name.strip_suffix(".json"))?;
+    format!("sha256:{hex}").parse().ok()
 }
 
 /// By the first bytes, since names in these archives say nothing.

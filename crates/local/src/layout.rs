@@ -7,7 +7,7 @@ use airlock_content::{
     FetchedManifest, ManifestSelector, ReferrerFound, ReferrerVia, SourceError, SourceErrorKind,
 };
 use airlock_types::{
-    Descriptor, Digest, IndexManifest, Manifest, Reference, Tag, annotation, json, media_type,
+    Descriptor, Digest, IndexManifest, MANIFEST_KEYS, Manifest, Reference, Tag, annotation, json, media_type,
 };
 use serde::Deserialize;
 
@@ -132,7 +132,7 @@ impl Layout {
                 None => error,
             });
         };
-        let marker: LayoutFile = parse(&marker, 4096)?;
+        let marker: LayoutFile = parse(&marker, 4096, &["imageLayoutVersion"])?;
         if !marker.version.starts_with("1.") {
             let message = format!(
                 "the OCI image layout has an unknown version: {}",
@@ -143,7 +143,7 @@ impl Layout {
         let index = tree
             .open("index.json")?
             .ok_or_else(|| corrupt("the OCI image layout has no index.json", &what))?;
-        let index: IndexManifest = parse(&index, MAX_INDEX)?;
+        let index: IndexManifest = parse(&index, MAX_INDEX, MANIFEST_KEYS)?;
         Ok(Self {
             tree,
             roots: index.manifests,
@@ -216,6 +216,7 @@ impl Layout {
 
     /// Roots that belong to another root: its children, and what refers to it.
     fn attached(&self) -> Result<HashSet<Digest>, SourceError> {
+        let all: HashSet<Digest> = self.roots.iter().map(|root| root.digest).collect();
         let mut attached: HashSet<Digest> = HashSet::new();
         for root in &self.roots {
             if names_of(root).any(|name| referrers_tag(name).is_some())
@@ -231,7 +232,7 @@ impl Layout {
             };
             if let Some(subject) = manifest.subject()
                 && subject.digest != root.digest
-                && self.roots.iter().any(|other| other.digest == subject.digest)
+                && all.contains(&subject.digest)
             {
                 attached.insert(root.digest);
             }
@@ -408,8 +409,12 @@ fn referrers_tag(name: &str) -> Option<(Tag, Digest)> {
     Some((tag.parse().ok()?, digest))
 }
 
-/// Reads a small JSON document, strictly.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(region: &Region, limit: u64) -> Result<T, SourceError> {
-    json::from_slice(&region.read_all(limit)?)
+/// Reads a small JSON document, strictly: no key twice, none that is one of `names` but for case.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(
+    region: &Region,
+    limit: u64,
+    names: &[&str],
+) -> Result<T, SourceError> {
+    json::from_slice_named(&region.read_all(limit)?, names)
         .map_err(|error| corrupt("the JSON document cannot be read", region.what()).caused_by(error))
 }

@@ -8,6 +8,7 @@
 //! stops a pack (a signal, a full disk, a lost network), the same call continues with what is there.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod claim;
 mod error;
 mod needs;
 mod pack;
@@ -15,5 +16,6 @@ mod partial;
 mod stream;
 mod take;
 
+pub use claim::NoCache;
 pub use error::{Missing, Needed, PackError};
-pub use pack::{Amount, Importer, NoCache, Options, Output, PackReport, Signatures, pack};
+pub use pack::{Amount, Importer, Options, Output, PackReport, Signatures, pack};

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use airlock_bundle::{Arch, Document, Extras, Layout, LayoutEntry, Part, Plan};
 use airlock_content::{
-    BlobBody, BlobRead, BlobSource, BlobStore, BlobWriter, Event, Origin, Reporter, SourceError,
-    SourceErrorKind, StoreError, Verifier, digest_of,
+    BlobClaim, BlobSource, Event, Origin, Reporter, SharedStore, SourceError, SourceErrorKind, Verifier,
+    digest_of,
 };
 use airlock_spec::lock::Lock;
 use airlock_types::{ByteSize, Descriptor, Digest};
@@ -15,6 +16,7 @@ use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use crate::claim::{self, Turn, Waiting};
 use crate::needs::{Need, needs};
 use crate::partial::{Left, Partial, left, room};
 use crate::take::{Cancel, Take, TakeError};
@@ -25,6 +27,9 @@ const FILE_OVERHEAD: u64 = 4096;
 
 /// Key id in hex and content of the Sigstore bundle, for each signature over the index.
 pub type Signatures = Vec<(String, Vec<u8>)>;
+
+/// Longer than the longest pause that an upstream may ask for.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// How to pack.
 #[derive(Debug)]
@@ -41,6 +46,9 @@ pub struct Options {
     pub importers: Vec<Importer>,
     /// The cache's folder, if it is one: where it has no room for what is new, only the bundle is written.
     pub cache_folder: Option<PathBuf>,
+    /// How long another process that fetches a blob into the same cache may make no headway, until it is
+    /// fetched here as well.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -53,6 +61,7 @@ impl Options {
             documents: BTreeMap::new(),
             importers: Vec::new(),
             cache_folder: None,
+            patience: PATIENCE,
         }
     }
 }
@@ -122,42 +131,6 @@ impl Amount {
     }
 }
 
-/// Stands for the cache where there is none: `None::<&Arc<NoCache>>`.
-#[derive(Debug)]
-pub enum NoCache {}
-
-impl BlobRead for NoCache {
-    fn size(&self, _: &Digest) -> Result<Option<u64>, StoreError> {
-        match *self {}
-    }
-
-    fn open(&self, _: &Digest) -> Result<Option<BlobBody>, StoreError> {
-        match *self {}
-    }
-}
-
-impl BlobStore for NoCache {
-    type Writer = Self;
-
-    fn create(&self, _: Digest, _: u64) -> Result<Self, StoreError> {
-        match *self {}
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        match *self {}
-    }
-}
-
-impl BlobWriter for NoCache {
-    fn write(&mut self, _: &[u8]) -> Result<(), StoreError> {
-        match *self {}
-    }
-
-    fn commit(self) -> Result<(), StoreError> {
-        match self {}
-    }
-}
-
 /// Packs the bundle that `lock` describes.
 ///
 /// Relative paths in the lock are taken from `base`. `sign` is asked once, before anything is fetched, to sign the bytes
@@ -176,8 +149,9 @@ pub async fn pack<S, C>(
 ) -> Result<PackReport, PackError>
 where
     S: BlobSource,
-    C: BlobStore + 'static,
-    C::Writer: 'static,
+    C: SharedStore + 'static,
+    C::Claim: 'static,
+    <C::Claim as BlobClaim>::Writer: 'static,
 {
     let mut importers = Vec::new();
     for importer in &options.importers {
@@ -211,6 +185,7 @@ where
             .map(|importer| (importer.arch, importer.path))
             .collect(),
         jobs: options.jobs.max(1),
+        patience: options.patience,
     };
     let mut report = PackReport {
         index,
@@ -287,6 +262,34 @@ enum Fate {
     Resumed,
     /// From the lock or a local file.
     Local,
+    /// Not yet: somebody else is fetching it.
+    Elsewhere,
+}
+
+/// Whether to wait for a blob that somebody else is fetching, or to do something else first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Later,
+    Wait,
+}
+
+/// What a transfer can go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Nothing,
+    /// So many bytes in the bundle.
+    Bundle(u64),
+    /// So many bytes in the cache.
+    Cache(u64),
+}
+
+impl Start {
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Bundle(bytes) | Self::Cache(bytes) => bytes,
+        }
+    }
 }
 
 pub(crate) enum Failure {
@@ -312,6 +315,7 @@ pub(crate) struct Packer<'a, S, C> {
     pub(crate) needs: BTreeMap<Digest, Need>,
     pub(crate) importers: BTreeMap<Arch, PathBuf>,
     pub(crate) jobs: usize,
+    pub(crate) patience: Duration,
 }
 
 /// Where a blob's bytes go besides the cache.
@@ -320,8 +324,9 @@ type Place = Option<(Arc<std::fs::File>, u64)>;
 impl<S, C> Packer<'_, S, C>
 where
     S: BlobSource,
-    C: BlobStore + 'static,
-    C::Writer: 'static,
+    C: SharedStore + 'static,
+    C::Claim: 'static,
+    <C::Claim as BlobClaim>::Writer: 'static,
 {
     /// Whether the cache can take what it does not hold, besides the bundle where both are on one disk. Says so if not.
     fn cache_has_room(&self, layout: &Layout, partial: &Partial, folder: &Path) -> bool {
@@ -367,20 +372,24 @@ where
         // The longest first, so that none is left alone at the end.
         open.sort_by_key(|entry| std::cmp::Reverse(entry.size));
         let mut missing = Vec::new();
-        let mut results = stream::iter(open)
-            .map(|entry| async move { (entry, self.bring(entry, partial).await) })
-            .buffer_unordered(self.jobs);
-        while let Some((entry, result)) = results.next().await {
-            match result {
-                Ok(Fate::Fetched { kept }) => {
-                    report.fetched.add(entry.size - kept);
-                    report.resumed.bytes += kept;
+        // What others are fetching comes last: nobody waits who could be doing something.
+        for taken in [Taken::Later, Taken::Wait] {
+            let mut results = stream::iter(std::mem::take(&mut open))
+                .map(|entry| async move { (entry, self.bring(entry, partial, taken).await) })
+                .buffer_unordered(self.jobs);
+            while let Some((entry, result)) = results.next().await {
+                match result {
+                    Ok(Fate::Fetched { kept }) => {
+                        report.fetched.add(entry.size - kept);
+                        report.resumed.bytes += kept;
+                    }
+                    Ok(Fate::Cached) => report.cached.add(entry.size),
+                    Ok(Fate::Resumed) => report.resumed.add(entry.size),
+                    Ok(Fate::Local) => {}
+                    Ok(Fate::Elsewhere) => open.push(entry),
+                    Err(Failure::Missing(error)) => missing.push(self.missing(entry, error)),
+                    Err(Failure::Fatal(error)) => return Err(error),
                 }
-                Ok(Fate::Cached) => report.cached.add(entry.size),
-                Ok(Fate::Resumed) => report.resumed.add(entry.size),
-                Ok(Fate::Local) => {}
-                Err(Failure::Missing(error)) => missing.push(self.missing(entry, error)),
-                Err(Failure::Fatal(error)) => return Err(error),
             }
         }
         if missing.is_empty() {
@@ -403,15 +412,23 @@ where
         }
     }
 
-    async fn bring(&self, entry: &LayoutEntry, partial: Option<&Partial>) -> Result<Fate, Failure> {
+    async fn bring(
+        &self,
+        entry: &LayoutEntry,
+        partial: Option<&Partial>,
+        taken: Taken,
+    ) -> Result<Fate, Failure> {
         let need = self.needs.get(&entry.digest).cloned().unwrap_or_default();
         let name = need.label(&entry.digest);
-        self.reporter.event(Event::Start {
-            name: &name,
-            bytes: Some(entry.size),
-        });
-        let result = self.bring_named(entry, partial, &need, &name).await;
+        if taken == Taken::Later {
+            self.reporter.event(Event::Start {
+                name: &name,
+                bytes: Some(entry.size),
+            });
+        }
+        let result = self.bring_named(entry, partial, &need, &name, taken).await;
         self.reporter.event(match &result {
+            Ok(Fate::Elsewhere) => return result,
             Ok(_) => Event::Done {
                 name: &name,
                 digest: None,
@@ -428,9 +445,10 @@ where
         partial: Option<&Partial>,
         need: &Need,
         name: &str,
+        taken: Taken,
     ) -> Result<Fate, Failure> {
         let path = partial.map_or_else(|| PathBuf::from("-"), |partial| partial.path().to_owned());
-        let mut start = 0;
+        let (mut start, digest) = (0, entry.digest);
         if let Some(partial) = partial.filter(|partial| partial.resumed) {
             let (file, entry, cancel) = (Arc::clone(&partial.file), entry.clone(), self.cancel.clone());
             let found = self
@@ -438,13 +456,23 @@ where
                 .await?
                 .map_err(PackError::io("reading the unfinished bundle", &path))?;
             match found {
-                Left::All => return Ok(Fate::Resumed),
+                Left::All => {
+                    if let Some(cache) = self.cache {
+                        let (cache, digest) = (Arc::clone(cache), digest);
+                        blocking(move || cache.forget(&digest))
+                            .await?
+                            .map_err(PackError::Cache)?;
+                    }
+                    return Ok(Fate::Resumed);
+                }
                 Left::Start(bytes) => start = bytes,
                 Left::Nothing => {}
             }
         }
         let place: Place = partial.map(|partial| (Arc::clone(&partial.file), entry.content));
-        let taker = |verifier| Take::<C::Writer>::new(verifier, place.clone(), self.cancel.clone());
+        let taker = |verifier| {
+            Take::<<C::Claim as BlobClaim>::Writer>::new(verifier, place.clone(), self.cancel.clone())
+        };
         let verifier = Verifier::new(entry.digest, entry.size);
         if let Part::Importer(arch) = &entry.part {
             let binary = self.importers.get(arch).cloned().unwrap_or_default();
@@ -473,50 +501,37 @@ where
                 Err(error) => Err(fatal(error, &path)),
             };
         }
-        let mut tee = self.cache.filter(|_| self.fills_cache);
-        if let Some(cache) = self.cache {
-            let (cache, digest, take) = (Arc::clone(cache), entry.digest, taker(verifier));
-            let only_cache = partial.is_none();
-            let copied = self
-                .watched(name, move |passed| {
-                    if only_cache {
-                        return Ok(cache.size(&digest)?.is_some());
-                    }
-                    let Some(body) = cache.open(&digest)? else {
-                        return Ok(false);
-                    };
-                    take.read(body.into_reader()?, passed)?;
-                    Ok(true)
-                })
-                .await?;
-            match copied {
-                Ok(true) => return Ok(Fate::Cached),
-                Ok(false) => {}
-                Err(TakeError::Wrong(_)) => {
-                    let text = format!("the cache holds a damaged {name}, which is fetched again");
-                    self.reporter.event(Event::Note { text: &text });
-                    tee = None;
-                }
-                Err(error) => return Err(fatal(error, &path)),
-            }
-        }
+        let claim = match self.copy_or_claim(entry, &place, name, taken, &path).await? {
+            Cached::Copied => return Ok(Fate::Cached),
+            Cached::Elsewhere => return Ok(Fate::Elsewhere),
+            Cached::Lacking(claim) => claim,
+        };
         let mut first_error = None;
         // What was left of it may be damaged after a power cut, so each source is asked for the whole as well.
-        let starts = [start, 0];
-        let starts = if start > 0 { &starts[..] } else { &starts[1..] };
+        let mut whole = false;
         for (origin, want) in &need.from {
-            for kept in starts {
+            loop {
+                let start = match &claim {
+                    _ if whole => Start::Nothing,
+                    Some(claim) => {
+                        let claim = Arc::clone(claim);
+                        let left = blocking(move || claim.left()).await?;
+                        best_start(start, left.map_err(PackError::Cache)?)
+                    }
+                    None => best_start(start, 0),
+                };
                 match self
-                    .fetch(entry, name, (origin, want), *kept, &place, tee, &path)
+                    .fetch(entry, name, (origin, want), start, &place, claim.clone(), &path)
                     .await
                 {
-                    Ok(()) => return Ok(Fate::Fetched { kept: *kept }),
+                    Ok(()) => return Ok(Fate::Fetched { kept: start.bytes() }),
                     Err(Failure::Missing(error)) => {
-                        let corrupt = error.kind == SourceErrorKind::Corrupt;
+                        let again = error.kind == SourceErrorKind::Corrupt && start.bytes() > 0;
                         first_error.get_or_insert(error);
-                        if !corrupt {
+                        if !again {
                             break;
                         }
+                        whole = true;
                     }
                     Err(fatal @ Failure::Fatal(_)) => return Err(fatal),
                 }
@@ -527,8 +542,82 @@ where
         })))
     }
 
-    /// From one source, through a channel, to a thread that hashes and writes. The first `kept` bytes are
-    /// in their place already.
+    /// Copies a blob out of the cache, or asks for the right to fetch it there.
+    async fn copy_or_claim(
+        &self,
+        entry: &LayoutEntry,
+        place: &Place,
+        name: &str,
+        taken: Taken,
+        path: &Path,
+    ) -> Result<Cached<C::Claim>, Failure> {
+        let Some(cache) = self.cache else {
+            return Ok(Cached::Lacking(None));
+        };
+        loop {
+            let asked = if self.fills_cache {
+                claim::ask(cache, entry.digest, entry.size).await?
+            } else {
+                // Nothing new goes into it; what it holds is used all the same.
+                let (cache, digest) = (Arc::clone(cache), entry.digest);
+                let held = blocking(move || cache.size(&digest)).await?;
+                match held.map_err(PackError::Cache)? {
+                    Some(_) => Turn::Held,
+                    None => Turn::Alone,
+                }
+            };
+            let turn = match asked {
+                Turn::Taken if taken == Taken::Later => return Ok(Cached::Elsewhere),
+                Turn::Taken => {
+                    let waiting = Waiting {
+                        name,
+                        reporter: self.reporter,
+                        cancel: &self.cancel,
+                        patience: self.patience,
+                    };
+                    claim::wait(cache, entry.digest, entry.size, waiting).await?
+                }
+                turn => turn,
+            };
+            match turn {
+                Turn::Held => {}
+                Turn::Ours(claim) => return Ok(Cached::Lacking(Some(Arc::new(claim)))),
+                Turn::Alone | Turn::Taken => return Ok(Cached::Lacking(None)),
+            }
+            if place.is_none() {
+                return Ok(Cached::Copied);
+            }
+            let (cache, digest) = (Arc::clone(cache), entry.digest);
+            let take = Take::<<C::Claim as BlobClaim>::Writer>::new(
+                Verifier::new(entry.digest, entry.size),
+                place.clone(),
+                self.cancel.clone(),
+            );
+            let copied = self
+                .watched(name, move |passed| {
+                    let Some(body) = cache.open(&digest)? else {
+                        return Ok(false);
+                    };
+                    take.read(body.into_reader()?, passed)?;
+                    Ok(true)
+                })
+                .await?;
+            match copied {
+                Ok(true) => return Ok(Cached::Copied),
+                // It was removed between the question and the copy.
+                Ok(false) => {}
+                Err(TakeError::Wrong(_)) => {
+                    let text = format!("the cache holds a damaged {name}, which is fetched again");
+                    self.reporter.event(Event::Note { text: &text });
+                    return Ok(Cached::Lacking(None));
+                }
+                Err(error) => return Err(fatal(error, path)),
+            }
+        }
+    }
+
+    /// From one source, through a channel, to a thread that hashes and writes. The bytes of `start` are
+    /// there already.
     #[expect(
         clippy::too_many_arguments,
         reason = "one call, of the facts about one transfer"
@@ -538,27 +627,35 @@ where
         entry: &LayoutEntry,
         name: &str,
         (origin, want): (&Origin, &Descriptor),
-        kept: u64,
+        start: Start,
         place: &Place,
-        tee: Option<&Arc<C>>,
+        claim: Option<Arc<C::Claim>>,
         path: &Path,
     ) -> Result<(), Failure> {
         let (digest, size) = (entry.digest, entry.size);
-        let (tee, place, cancel) = (tee.cloned(), place.clone(), self.cancel.clone());
+        let (place, cancel) = (place.clone(), self.cancel.clone());
         let take = self
             .watched(name, move |passed| {
-                let mut take = match tee {
-                    Some(cache) => Take::with_cache(cache.create(digest, size)?, place, cancel),
-                    None => Take::new(Verifier::new(digest, size), place, cancel),
+                let Some(claim) = claim else {
+                    let mut take = Take::new(Verifier::new(digest, size), place, cancel);
+                    take.keep(start.bytes(), passed)?;
+                    return Ok(take);
                 };
-                take.keep(kept, passed)?;
+                let from_cache = matches!(start, Start::Cache(_));
+                let left = claim.read_left()?;
+                let mut take = Take::with_cache(claim.writer(from_cache)?, place, cancel);
+                match start {
+                    Start::Nothing => {}
+                    Start::Bundle(bytes) => take.keep(bytes, passed)?,
+                    Start::Cache(_) => take.adopt(left, passed)?,
+                }
                 Ok(take)
             })
             .await?
             .map_err(|error| fatal(error, path))?;
         let mut stream = self
             .source
-            .open(origin, want, kept)
+            .open(origin, want, start.bytes())
             .await
             .map_err(Failure::Missing)?;
         let (sender, receiver) = mpsc::channel::<Bytes>(16);
@@ -613,6 +710,25 @@ where
         };
         let (result, ()) = futures::join!(worker, reports);
         result
+    }
+}
+
+/// What the cache has of a blob.
+enum Cached<C> {
+    /// All of it, and it is in its place.
+    Copied,
+    /// Somebody else is fetching it.
+    Elsewhere,
+    /// Nothing that is good; with a claim, it is to be fetched into the cache too.
+    Lacking(Option<Arc<C>>),
+}
+
+/// Takes the longer one.
+fn best_start(in_bundle: u64, in_cache: u64) -> Start {
+    match (in_bundle, in_cache) {
+        (0, 0) => Start::Nothing,
+        (bundle, cache) if bundle > cache => Start::Bundle(bundle),
+        (_, cache) => Start::Cache(cache),
     }
 }
 

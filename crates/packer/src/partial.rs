@@ -18,6 +18,10 @@ use crate::take::{CHUNK, Cancel};
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How much before a hole may be only half written.
+const TORN: u64 = 64 * 1024;
+const PAGE: u64 = 4096;
+
 /// `NAME-VERSION.airlock.tar.partial`, locked for this process.
 ///
 /// The lock belongs to the open file, so it is held until the last worker that writes has stopped.
@@ -200,9 +204,10 @@ pub(crate) fn left(
         && let Ok(hole) = seek(file, SeekFrom::Hole(entry.content))
         && hole < end
     {
-        // Content is written from its start on, in pieces; the last one may not be whole.
-        let whole = (hole.saturating_sub(entry.content) / CHUNK as u64).saturating_sub(1);
-        return Ok(match whole * CHUNK as u64 {
+        // Content is written from its start on. The last block may not be whole, of whatever size the file system's
+        // blocks are.
+        let whole = hole.saturating_sub(entry.content).saturating_sub(TORN) / PAGE;
+        return Ok(match whole * PAGE {
             0 => Left::Nothing,
             start => Left::Start(start),
         });

@@ -4,7 +4,7 @@ use std::io::{Cursor, Read, Write};
 use std::sync::Arc;
 
 use airlock_bundle::{Layout, LayoutEntry, Part, StreamWriter, WriteError};
-use airlock_content::{BlobSource, BlobStore, ByteStream, Event, SourceError};
+use airlock_content::{BlobClaim, BlobSource, ByteStream, Event, SharedStore, SourceError};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
@@ -33,8 +33,9 @@ struct Stop {
 impl<S, C> Packer<'_, S, C>
 where
     S: BlobSource,
-    C: BlobStore + 'static,
-    C::Writer: 'static,
+    C: SharedStore + 'static,
+    C::Claim: 'static,
+    <C::Claim as BlobClaim>::Writer: 'static,
 {
     /// Writes the archive from front to back.
     ///

@@ -133,6 +133,26 @@ impl<W: BlobWriter> Take<W> {
         Ok(())
     }
 
+    /// Takes the beginning from a reader: what an earlier attempt left elsewhere.
+    pub(crate) fn adopt(
+        &mut self,
+        mut from: impl Read,
+        passed: &mut dyn FnMut(u64),
+    ) -> Result<(), TakeError> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    self.write(&buffer[..count])?;
+                    passed(count as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Hashes before it writes, so that nothing is ever written past the blob's own place.
     fn write(&mut self, bytes: &[u8]) -> Result<(), TakeError> {
         self.hash(bytes)?;
@@ -174,18 +194,8 @@ impl<W: BlobWriter> Take<W> {
     }
 
     /// Takes everything that a reader has.
-    pub(crate) fn read(mut self, mut from: impl Read, passed: &mut dyn FnMut(u64)) -> Result<(), TakeError> {
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => return self.finish(),
-                Ok(count) => {
-                    self.write(&buffer[..count])?;
-                    passed(count as u64);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+    pub(crate) fn read(mut self, from: impl Read, passed: &mut dyn FnMut(u64)) -> Result<(), TakeError> {
+        self.adopt(from, passed)?;
+        self.finish()
     }
 }

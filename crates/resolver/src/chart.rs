@@ -82,6 +82,10 @@ async fn from_repository<S: MetadataSource>(
     let url = chosen
         .url(repo)
         .ok_or_else(|| Cause::NoAddress(chosen.version.as_str().to_owned()))?;
+    if let Some(found) = airlock_spec::secret_in(&url) {
+        let version = chosen.version.as_str().to_owned();
+        return Err(Cause::SecretAddress { version, found });
+    }
     let same = |actual: Digest| match chosen.digest {
         Some(expected) if expected != actual => {
             let announced_by = format!("index of {repo}");

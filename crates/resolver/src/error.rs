@@ -64,6 +64,14 @@ pub enum Cause {
     /// The index has no address for the archive, or one that is none.
     #[error("the repository gives no usable address for version {0}")]
     NoAddress(String),
+    /// The index has an address that must not be written into a lock.
+    #[error("the repository's address for version {version} holds {found}, which do not belong into a lock")]
+    SecretAddress {
+        /// The version.
+        version: String,
+        /// What the address holds.
+        found: &'static str,
+    },
     /// The bytes are not those that were announced.
     #[error("the digest does not match {expected} ({announced_by}): {actual}")]
     Digest {

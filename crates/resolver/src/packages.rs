@@ -220,10 +220,10 @@ fn architectures(wanted: &PackagesRequest, platforms: &[Platform]) -> Vec<String
 }
 
 fn debian_name(platform: &Platform) -> Option<&'static str> {
-    if platform.os != "linux" {
+    if platform.os() != "linux" {
         return None;
     }
-    Some(match (platform.architecture.as_str(), platform.variant.as_deref()) {
+    Some(match (platform.architecture(), platform.variant()) {
         ("amd64", _) => "amd64",
         ("arm64", _) => "arm64",
         ("arm", Some("v7")) => "armhf",

@@ -1,7 +1,11 @@
 //! The bundle index, `airlock.json`: the one document that is signed, and that names everything else.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use airlock_types::{Descriptor, Digest, Reference, json};
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::lock::Kind;
 use crate::{BundleName, Channel, Version};
@@ -13,6 +17,12 @@ pub const FORMAT: u32 = 1;
 pub const INDEX_PATH: &str = "airlock.json";
 /// The folder of the signatures over it.
 pub const SIGNATURES_DIR: &str = "signatures/";
+
+/// How many files a bundle can list, and how many roots. Both are read before anything can be trusted, and a bundle
+/// with as many is verified and imported in 120 MB of memory; `docs/bundle-format.md` states them.
+pub const MAX_FILES: usize = 32_000;
+/// See [`MAX_FILES`].
+pub const MAX_ROOTS: usize = 8_000;
 
 /// The signed root of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +44,43 @@ pub struct BundleIndex {
     /// SHA-256 of `airlock.lock`.
     pub lock: Digest,
     /// Every file of the bundle but this one and the signatures, in the order of the archive.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_FILES>")]
     pub files: Vec<FileEntry>,
     /// The roots of the image layout, in order of reference.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_ROOTS>")]
     pub roots: Vec<Root>,
+}
+
+/// A list that is refused when it has an item too many, so that no claim is held in memory.
+fn at_most<'de, D, T, const N: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Items<T, const N: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Items<T, N> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {N}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut out = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if out.len() == N {
+                    return Err(serde::de::Error::custom(format_args!(
+                        "more than the {N} items allowed"
+                    )));
+                }
+                out.push(item);
+            }
+            Ok(out)
+        }
+    }
+
+    deserializer.deserialize_seq(Items::<T, N>(PhantomData))
 }
 
 /// One file of a bundle.

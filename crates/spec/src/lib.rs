@@ -12,6 +12,8 @@ pub mod manifest;
 pub mod packages;
 pub mod receipt;
 
+mod address;
 mod name;
 
+pub use address::secret_in;
 pub use name::{BundleName, Channel, NameError, Version};

@@ -280,14 +280,9 @@ pub enum LockError {
     /// An inline document is not what its digest says.
     #[error("an inline document of the lock does not match its digest: {0}")]
     Inline(Digest),
-}
-
-/// The last line of a lock file, and its first, as one object for reading.
-#[derive(Serialize, Deserialize)]
-struct OnDisk {
-    #[serde(flatten)]
-    lock: Lock,
-    totals: Totals,
+    /// It says what a lock says in other bytes, or says more.
+    #[error("the lock does not have exactly the bytes that Airlock writes")]
+    Form,
 }
 
 impl Lock {
@@ -323,26 +318,73 @@ impl Lock {
     /// The bytes of the lock file: canonical JSON, but for line breaks that put every artifact on a
     /// line of its own, so that a diff of two locks reads as a list of artifacts.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let head = json::to_canonical(&Self {
-            artifacts: Vec::new(),
-            ..self.clone()
+        let mut out = Vec::new();
+        self.write(&mut |part| {
+            out.extend_from_slice(part);
+            true
         });
-        let head = String::from_utf8_lossy(&head).into_owned();
-        // "artifacts" sorts first, so the object starts with the (empty) list.
-        let rest = head
-            .trim_start_matches(r#"{"artifacts":[]"#)
-            .trim_end_matches('}');
-        let mut out = String::from("{\"artifacts\":[");
-        for (at, artifact) in self.artifacts.iter().enumerate() {
-            out.push_str(if at == 0 { "\n" } else { ",\n" });
-            out.push_str(&String::from_utf8_lossy(&json::to_canonical(artifact)));
+        out
+    }
+
+    /// Passes on the bytes of the lock file part by part, while `put` wants more.
+    fn write(&self, put: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        /// What stands behind the artifacts, in order of the keys.
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Rest<'a> {
+            channel: &'a Channel,
+            manifest: &'a Digest,
+            name: &'a BundleName,
+            platforms: &'a [Platform],
+            release: &'a Version,
+            revision: u32,
+            sequence: u64,
+            version: u32,
         }
-        out.push_str("\n]");
-        out.push_str(rest);
-        out.push_str(",\n\"totals\":");
-        out.push_str(&String::from_utf8_lossy(&json::to_canonical(&self.totals())));
-        out.push_str("}\n");
-        out.into_bytes()
+        let mut all = put(b"{\"artifacts\":[");
+        for (at, artifact) in self.artifacts.iter().enumerate() {
+            all = all && put(if at == 0 { b"\n" } else { b",\n" }) && put(&json::to_canonical(artifact));
+        }
+        let rest = json::to_canonical(&Rest {
+            channel: &self.channel,
+            manifest: &self.manifest,
+            name: &self.name,
+            platforms: &self.platforms,
+            release: &self.release,
+            revision: self.revision,
+            sequence: self.sequence,
+            version: self.version,
+        });
+        let rest = rest.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+        all && put(b"\n],")
+            && put(rest.unwrap_or_default())
+            && put(b",\n\"totals\":")
+            && put(&json::to_canonical(&self.totals()))
+            && put(b"}\n")
+    }
+
+    /// Whether these are the bytes of this lock.
+    fn is_written_as(&self, mut bytes: &[u8]) -> bool {
+        self.write(&mut |part| match bytes.strip_prefix(part) {
+            Some(rest) => {
+                bytes = rest;
+                true
+            }
+            None => false,
+        }) && bytes.is_empty()
+    }
+
+    /// Reads the lock of a bundle: [`from_bytes`](Self::from_bytes), and a lock of this revision must be written
+    /// exactly as [`to_bytes`](Self::to_bytes) does.
+    ///
+    /// So no field that is not read here, such as `Name` beside `name`, can tell another reader something else. A lock
+    /// of a higher revision may say more than this version reads.
+    pub fn from_exact_bytes(bytes: &[u8]) -> Result<Self, LockError> {
+        let lock = Self::from_bytes(bytes)?;
+        if lock.revision > REVISION || lock.is_written_as(bytes) {
+            return Ok(lock);
+        }
+        Err(LockError::Form)
     }
 
     /// Reads a lock file and checks what it says of itself.
@@ -351,11 +393,16 @@ impl Lock {
         struct Head {
             version: u32,
         }
+        #[derive(Deserialize)]
+        struct Tail {
+            totals: Totals,
+        }
         let head: Head = json::from_slice(bytes)?;
         if head.version != VERSION {
             return Err(LockError::Version(head.version));
         }
-        let OnDisk { lock, totals } = json::from_slice(bytes)?;
+        let lock: Self = json::from_slice(bytes)?;
+        let Tail { totals } = json::from_slice(bytes)?;
         let mut sizes = BTreeMap::new();
         for pin in lock.artifacts.iter().flat_map(Artifact::pins) {
             if sizes
@@ -443,6 +490,60 @@ pub(crate) mod tests {
                 bytes: 10
             }
         );
+    }
+
+    /// What is unknown is passed over for the sake of later revisions, and is no way to say two things in this one.
+    #[test]
+    fn unknown_keys_are_harmless_and_no_part_of_a_bundle() {
+        let lock = sample();
+        let text = String::from_utf8(lock.to_bytes()).unwrap();
+        assert_eq!(Lock::from_exact_bytes(text.as_bytes()).unwrap(), lock);
+        let beside = |key: &str, value: &str| text.replacen('{', &format!("{{\"{key}\":{value},"), 1);
+        for changed in [
+            beside("Name", "\"other\""),
+            beside("NAME", "\"other\""),
+            beside("n\u{e4}me", "\"other\""),
+            beside("x", "[{\"name\":1}]"),
+            text.replacen("\"why\":", "\"Why\":[],\"why\":", 1),
+            text.replacen("\"size\":", "\"Size\":7,\"size\":", 1),
+            text.replacen("\"type\":", "\"Type\":\"file\",\"type\":", 1),
+            text.replacen("\"bytes\":", "\"Bytes\":7,\"bytes\":", 1),
+            text.replacen(',', ", ", 1),
+            text.replacen("edge", "\\u0065dge", 1),
+            text.trim_end().to_owned(),
+            format!("{text}\n"),
+        ] {
+            assert_ne!(changed, text);
+            assert_eq!(Lock::from_bytes(changed.as_bytes()).unwrap(), lock, "{changed}");
+            let refused = Lock::from_exact_bytes(changed.as_bytes());
+            assert!(matches!(refused, Err(LockError::Form)), "{changed}");
+        }
+        let later = beside("new", "1").replace("\"revision\":0", "\"revision\":1");
+        assert_eq!(
+            Lock::from_exact_bytes(later.as_bytes()).unwrap(),
+            Lock { revision: 1, ..lock }
+        );
+    }
+
+    #[test]
+    fn a_key_twice_at_any_depth_and_depth_itself_are_refused() {
+        let text = String::from_utf8(sample().to_bytes()).unwrap();
+        let deep = "[".repeat(100_000);
+        for changed in [
+            text.replacen("\"name\":", "\"name\":\"other\",\"name\":", 1),
+            text.replacen("\"kind\":", "\"kind\":\"chart\",\"kind\":", 1),
+            text.replacen("\"size\":", "\"size\":7,\"size\":", 1),
+            text.replacen("\"type\":", "\"type\":\"file\",\"type\":", 1),
+            text.replacen("\"bytes\":", "\"bytes\":1,\"bytes\":", 1),
+            text.replacen("\"why\":", "\"new\":{\"a\":1,\"\\u0061\":1},\"why\":", 1),
+            text.replacen('{', &format!("{{\"new\":{deep},"), 1),
+            text.replacen("\"why\":[", &format!("\"why\":[{deep},"), 1),
+            deep,
+        ] {
+            assert_ne!(changed, text);
+            let refused = Lock::from_bytes(changed.as_bytes());
+            assert!(matches!(refused, Err(LockError::Json(_))), "{changed:.300}");
+        }
     }
 
     #[test]

@@ -49,6 +49,21 @@ pub(crate) fn create_temporary(folder: &Path, prefix: &str) -> Result<(File, Pat
     ))
 }
 
+/// Opens a file that several may go on writing to, one after the other; makes it where there is none.
+pub(crate) fn open_growing(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(StoreError::io("opening the blob that is fetched", path))?;
+    // Ours, or that of a user who has seen to it already.
+    let _ = rustix::fs::fchmod(&file, Mode::from_raw_mode(FILE_MODE));
+    Ok(file)
+}
+
 /// `prefix` and 16 random hex digits.
 pub(crate) fn random_name(prefix: &str) -> Result<String, StoreError> {
     let number = getrandom::u64()

@@ -6,6 +6,7 @@ use airlock_content::{BlobRead, Closure, Generation, MANIFEST_LIMIT, StoreError}
 use airlock_types::{Algorithm, Digest, Manifest, media_type};
 
 use crate::lock::FileLock;
+use crate::recover::Fetches;
 use crate::store::CREATING;
 use crate::{Store, files};
 
@@ -90,7 +91,7 @@ impl Store {
         let _swap = self.swap_lock()?;
         let leftovers = self.leftovers()?;
         if !dry_run {
-            self.recover()?;
+            self.recover(Fetches::Go)?;
         }
         let journal = self.journal()?;
         let kept: Vec<Digest> = journal

@@ -35,6 +35,7 @@
 
 mod addition;
 mod check;
+mod claim;
 mod files;
 mod gc;
 mod journal;
@@ -47,6 +48,7 @@ mod store;
 mod writer;
 
 pub use addition::StoreAddition;
+pub use claim::{ClaimWriter, StoreClaim};
 pub use gc::GcReport;
 pub use scrub::{Corrupt, ScrubOptions, ScrubReport};
 pub use store::{FORMAT, Store};

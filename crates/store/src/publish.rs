@@ -1,8 +1,10 @@
+use std::collections::HashSet;
+
 use airlock_content::{
     BlobRead, Cause, Closure, Generation, Missing, Move, Need, Publication, PublishStore, Published, Room,
     RootEntry, StoreError, digest_of,
 };
-use airlock_types::json;
+use airlock_types::{Digest, json};
 
 use crate::journal::{Journal, Record};
 use crate::lock::FileLock;
@@ -33,12 +35,15 @@ impl PublishStore for Store {
             });
         }
         let parent = Self::parse_generation(&self.index_bytes()?, &self.path("index.json"))?;
-        let (carried, new): (Vec<_>, Vec<_>) = publication.roots.iter().partition(|root| {
-            parent
-                .roots
-                .iter()
-                .any(|old| old.descriptor.digest == root.descriptor.digest)
-        });
+        let old: HashSet<Digest> = parent
+            .roots
+            .into_iter()
+            .map(|root| root.descriptor.digest)
+            .collect();
+        let (carried, new): (Vec<_>, Vec<_>) = publication
+            .roots
+            .iter()
+            .partition(|root| old.contains(&root.descriptor.digest));
         let mut closure = self.complete(new)?;
         let before = closure.missing.len();
         let mut unreadable = Vec::new();

@@ -6,8 +6,16 @@ use std::io::{self, Read};
 use airlock_content::{BlobRead, HashError, StoreError, Verifier};
 use airlock_types::{Algorithm, Digest};
 
+use crate::claim::FETCH;
 use crate::lock::{self, UNSYNCED};
 use crate::{Store, files};
+
+/// What becomes of unfinished fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetches {
+    Stay,
+    Go,
+}
 
 /// What lay in `airlock/tmp`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,12 +42,16 @@ impl Store {
     }
 
     /// Removes what killed writers left. The caller holds `adding` exclusively, which proves that nobody uses it.
-    pub(crate) fn recover(&self) -> Result<(), StoreError> {
+    /// The beginnings of blobs that were being fetched may stay, since the next fetch goes on from there.
+    pub(crate) fn recover(&self, fetches: Fetches) -> Result<(), StoreError> {
         let folder = self.temporaries();
         let (markers, leftovers): (Vec<_>, Vec<_>) = files::names(&folder)?
             .into_iter()
             .partition(|name| name.starts_with(UNSYNCED));
         for name in leftovers {
+            if fetches == Fetches::Stay && name.starts_with(FETCH) {
+                continue;
+            }
             let path = folder.join(name);
             let removed = match fs::symlink_metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::lock::{AddingLock, FileLock};
+use crate::recover::Fetches;
 use crate::writer::FileWriter;
 
 /// The format of the store that this version writes and reads.
@@ -254,7 +255,7 @@ impl Store {
         let lock = FileLock::open(&self.path("airlock/locks/adding"))?;
         if lock.try_exclusive()? {
             // Nobody is adding anything, so what lies in `airlock/tmp` belongs to nobody.
-            self.recover()?;
+            self.recover(Fetches::Stay)?;
         }
         lock.share()?;
         let lock = Arc::new(AddingLock::new(lock, self.temporaries()));

@@ -73,7 +73,7 @@ impl FileWriter {
 }
 
 /// Reserves space without making the file longer, so that what was not written is never mistaken for zeros.
-fn reserve(file: &File, size: u64) -> io::Result<()> {
+pub(crate) fn reserve(file: &File, size: u64) -> io::Result<()> {
     if size < RESERVE_FROM {
         return Ok(());
     }

@@ -34,6 +34,6 @@ pub use image::{
     Format, Image, artifact, cosign_signature, image, image_of, image_with_layers, index, multi_arch,
     multi_arch_of, nested_index,
 };
-pub use server::{Action, Auth, FakeUpstream, Fault, Listener, Logged, Options};
+pub use server::{Action, Auth, FakeUpstream, Fault, Hold, Listener, Logged, Options};
 pub use tarball::{gzip, tarball};
 pub use upstream::{Repository, Upstream};

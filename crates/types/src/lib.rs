@@ -14,7 +14,7 @@ mod size;
 
 pub use descriptor::{Annotations, Descriptor, annotation};
 pub use digest::{Algorithm, Digest, DigestError};
-pub use manifest::{ImageManifest, IndexManifest, Manifest, ManifestError};
+pub use manifest::{ImageManifest, IndexManifest, MANIFEST_KEYS, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, Reference, ReferenceError, Repository, RepositoryName, Tag};
 pub use size::ByteSize;

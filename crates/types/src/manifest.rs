@@ -3,6 +3,26 @@ use serde::Deserialize;
 use crate::descriptor::null_is_empty;
 use crate::{Annotations, Descriptor, json, media_type};
 
+/// The keys of manifests, indexes and descriptors (OCI image-spec). One that differs by case only is refused.
+pub const MANIFEST_KEYS: &[&str] = &[
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "subject",
+    "annotations",
+    "digest",
+    "size",
+    "urls",
+    "data",
+    "platform",
+    "architecture",
+    "os",
+    "variant",
+];
+
 /// What Airlock reads from a manifest: which content it names. The manifest itself stays the exact
 /// bytes it was; this view is never written back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +115,12 @@ impl Manifest {
             return Err(ManifestError::NotAnObject);
         }
         match media_type {
-            media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => {
-                Ok(Self::Image(Box::new(json::from_slice(bytes)?)))
-            }
-            media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST => {
-                Ok(Self::Index(Box::new(json::from_slice(bytes)?)))
-            }
+            media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => Ok(Self::Image(Box::new(
+                json::from_slice_named(bytes, MANIFEST_KEYS)?,
+            ))),
+            media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST => Ok(Self::Index(Box::new(
+                json::from_slice_named(bytes, MANIFEST_KEYS)?,
+            ))),
             other => Err(ManifestError::MediaType(other.chars().take(200).collect())),
         }
     }
@@ -180,6 +200,36 @@ mod tests {
         ));
         assert!(Manifest::parse("application/json", text.as_bytes()).is_err());
         assert!(Manifest::parse(media_type::OCI_INDEX, b"[]").is_err());
+    }
+
+    #[test]
+    fn a_manifest_that_others_read_as_another_is_refused() {
+        let layer = |n: u8| EMPTY.replace("44136fa3", &format!("{n:08}"));
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{EMPTY},"layers":[{}],"annotations":{{"Layers":"x","layers":"y"}}}}"#,
+            layer(1)
+        );
+        Manifest::parse(media_type::OCI_MANIFEST, text.as_bytes()).unwrap();
+        let other = layer(2);
+        for changed in [
+            text.replacen("\"config\"", &format!("\"layers\":[{other}],\"config\""), 1),
+            text.replacen("\"config\"", &format!("\"Layers\":[{other}],\"config\""), 1),
+            text.replacen("\"layers\"", "\"LAYERS\"", 1),
+            text.replacen("\"layers\"", "\"layer\u{17f}\"", 1),
+            text.replacen("\"config\"", &format!("\"\\u004cayers\":[{other}],\"config\""), 1),
+            text.replacen("\"digest\"", "\"Digest\":\"x\",\"digest\"", 1),
+            text.replacen("\"digest\"", "\"digest\":\"x\",\"digest\"", 1),
+            text.replacen("\"size\"", "\"Size\":1,\"size\"", 1),
+            text.replacen("\"y\"", "\"y\",\"layers\":\"z\"", 1),
+            text.replacen("\"y\"", &"[".repeat(100_000), 1),
+            format!("{text}{{}}"),
+        ] {
+            assert_ne!(changed, text);
+            let refused = Manifest::parse(media_type::OCI_MANIFEST, changed.as_bytes());
+            assert!(matches!(refused, Err(ManifestError::Json(_))), "{changed:.300}");
+        }
+        let index = format!(r#"{{"manifests":[{EMPTY}],"Manifests":[]}}"#);
+        assert!(Manifest::parse(media_type::OCI_INDEX, index.as_bytes()).is_err());
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Platform {
         if !good(os) || !good(architecture) || !variant.is_none_or(good) {
             return Err(error());
         }
-        let (architecture, variant) = match (architecture.to_ascii_lowercase().as_str(), variant) {
+        let variant = variant.map(str::to_ascii_lowercase);
+        let (architecture, variant) = match (architecture.to_ascii_lowercase().as_str(), variant.as_deref()) {
             ("x86_64" | "x86-64" | "amd64", None | Some("v1")) => ("amd64".to_owned(), None),
             ("x86_64" | "x86-64" | "amd64", variant) => ("amd64".to_owned(), variant),
             ("aarch64" | "arm64", None | Some("v8" | "8")) => ("arm64".to_owned(), None),
@@ -48,7 +49,7 @@ impl Platform {
         Ok(Self {
             os: os.to_ascii_lowercase(),
             architecture,
-            variant: variant.map(str::to_ascii_lowercase),
+            variant: variant.map(str::to_owned),
         })
     }
 
@@ -124,6 +125,7 @@ mod tests {
     #[test]
     fn spellings_of_one_platform_are_equal() {
         assert_eq!(platform("linux/arm64/v8"), platform("linux/aarch64"));
+        assert_eq!(platform("Linux/ARM64/V8"), platform("linux/aarch64"));
         assert_eq!(platform("linux/x86_64"), platform("linux/amd64"));
         assert_eq!(platform("linux/arm").to_string(), "linux/arm/v7");
         assert_ne!(platform("linux/amd64/v3"), platform("linux/amd64"));

@@ -173,6 +173,7 @@ impl Http {
         let (status, body) = if let Some(Presentable::Refresh(refresh)) = credential {
             parameters.push(("grant_type", "refresh_token"));
             parameters.push(("client_id", "airlock"));
+            self.known.learn(&refresh);
             parameters.push(("refresh_token", refresh.expose()));
             let form = form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(parameters)

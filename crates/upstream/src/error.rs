@@ -27,7 +27,9 @@ pub(crate) enum Again {
     Soon,
     /// After the usual wait, but not often: nobody seems to be there.
     Unlikely,
-    /// The host wants fewer requests, and says when to come back.
+    /// After the usual wait, and with fewer requests at a time: the host has more to do than it can.
+    Fewer,
+    /// The host wants fewer requests, and nobody asks again before the time that it may have given.
     Slower(Option<Duration>),
 }
 
@@ -117,7 +119,7 @@ pub(crate) fn stalled(what: &str, host: &str, limit: Duration) -> Trouble {
     Trouble {
         error: SourceError::new(SourceErrorKind::Unreachable, message, what)
             .hint("check the network and the proxy"),
-        again: Again::Soon,
+        again: Again::Fewer,
     }
 }
 

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 /// Admits requests to one host: so many at a time, none while the host asked for a pause.
 ///
-/// The number is halved when the host says "too many requests" and grows by one after a round of good
-/// answers, up to where it began.
+/// The number is halved when the host shows that it is too much, and grows by one after a round of good
+/// answers, up to where it began. What was sent before the last halving says nothing about it.
 pub(crate) struct Gate {
     state: Mutex<State>,
     changed: Notify,
@@ -20,10 +20,31 @@ struct State {
     good: usize,
     pause: Option<Instant>,
     down: bool,
+    /// Counts the halvings.
+    round: Round,
 }
 
+/// The time between two halvings of a [`Gate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Round(u64);
+
 /// One request's place; given back when dropped.
-pub(crate) struct Permit(Arc<Gate>);
+pub(crate) struct Permit {
+    gate: Arc<Gate>,
+    round: Round,
+}
+
+impl Permit {
+    /// When the place was given.
+    pub(crate) fn round(&self) -> Round {
+        self.round
+    }
+
+    /// The request went well.
+    pub(crate) fn went_well(&self) {
+        self.gate.went_well(self.round);
+    }
+}
 
 impl Gate {
     pub(crate) fn new(most: usize) -> Self {
@@ -36,6 +57,7 @@ impl Gate {
                 good: 0,
                 pause: None,
                 down: false,
+                round: Round::default(),
             }),
             changed: Notify::new(),
         }
@@ -60,7 +82,10 @@ impl Gate {
                         // One notification may stand for several places: hand it on.
                         self.changed.notify_one();
                     }
-                    return Permit(Arc::clone(self));
+                    return Permit {
+                        gate: Arc::clone(self),
+                        round: state.round,
+                    };
                 }
                 pause
             };
@@ -71,22 +96,29 @@ impl Gate {
         }
     }
 
-    /// The host asked to slow down: fewer at a time, and nobody asks again before `wait` is over.
-    pub(crate) fn slow_down(&self, wait: Duration) {
+    /// It is too much for the host: fewer at a time. A burst of refusals is one sign, not many.
+    pub(crate) fn slow_down(&self, round: Round) {
         let mut state = self.lock();
-        let until = Instant::now() + wait;
-        // One burst of refusals is one sign, not many.
-        if state.pause.is_none_or(|pause| pause <= Instant::now()) {
+        if round == state.round {
             state.limit = (state.limit / 2).max(1);
+            state.good = 0;
+            state.round.0 += 1;
         }
-        state.pause = Some(state.pause.map_or(until, |pause| pause.max(until)));
-        state.good = 0;
     }
 
-    /// A request went well.
-    pub(crate) fn went_well(&self) {
+    /// Nobody asks again before `wait` is over.
+    pub(crate) fn pause(&self, wait: Duration) {
+        let mut state = self.lock();
+        let until = Instant::now() + wait;
+        state.pause = Some(state.pause.map_or(until, |pause| pause.max(until)));
+    }
+
+    fn went_well(&self, round: Round) {
         let mut state = self.lock();
         state.down = false;
+        if round != state.round {
+            return;
+        }
         state.good += 1;
         if state.good >= state.limit && state.limit < state.most {
             state.limit += 1;
@@ -113,8 +145,8 @@ impl Gate {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.lock().active -= 1;
-        self.0.changed.notify_one();
+        self.gate.lock().active -= 1;
+        self.gate.changed.notify_one();
     }
 }
 
@@ -136,18 +168,32 @@ mod tests {
     #[tokio::test]
     async fn halves_on_refusal_and_grows_slowly() {
         let gate = Arc::new(Gate::new(8));
-        gate.slow_down(Duration::from_mins(1));
-        gate.slow_down(Duration::from_millis(1));
+        let (before, late) = (gate.enter().await, gate.enter().await);
+        gate.slow_down(before.round());
+        gate.slow_down(late.round());
         assert_eq!(gate.limit(), 4);
+        for _ in 0..100 {
+            late.went_well();
+        }
+        assert_eq!(gate.limit(), 4);
+        let after = gate.enter().await;
         for _ in 0..4 {
-            gate.went_well();
+            after.went_well();
         }
         assert_eq!(gate.limit(), 5);
         for _ in 0..1000 {
-            gate.went_well();
+            after.went_well();
         }
         assert_eq!(gate.limit(), 8);
+        for _ in 0..10 {
+            let permit = gate.enter().await;
+            gate.slow_down(permit.round());
+        }
+        assert_eq!(gate.limit(), 1);
+        drop((before, late, after));
         // The longer pause stands.
+        gate.pause(Duration::from_mins(1));
+        gate.pause(Duration::from_millis(1));
         let mut entering = Box::pin(gate.enter());
         assert!(futures::poll!(&mut entering).is_pending());
     }
@@ -155,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn a_pause_ends() {
         let gate = Arc::new(Gate::new(1));
-        gate.slow_down(Duration::from_millis(5));
+        gate.pause(Duration::from_millis(5));
         let before = Instant::now();
         let _permit = gate.enter().await;
         assert!(before.elapsed() >= Duration::from_millis(4));

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -7,9 +7,10 @@ use airlock_content::{Event, Reporter, SourceError, SourceErrorKind};
 use airlock_types::Host;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode, Version};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -17,10 +18,11 @@ use crate::auth::Tokens;
 use crate::challenge::Challenge;
 use crate::client::{authorities, builder, verified};
 use crate::endpoint::api_host;
-use crate::error::{self, Again, ServerSays, Trouble};
-use crate::gate::{Gate, Permit};
+use crate::error::{self, Again, Trouble};
+use crate::gate::{Gate, Permit, Round};
 use crate::redirect::redirect;
 use crate::retry_after::retry_after;
+use crate::says::Known;
 use crate::{Config, ConfigError, Credentials, Secret};
 
 /// More redirects than any honest server sends.
@@ -34,6 +36,9 @@ pub(crate) struct Http {
     pub(crate) credentials: Credentials,
     pub(crate) reporter: Arc<dyn Reporter>,
     pub(crate) tokens: Tokens,
+    pub(crate) known: Known,
+    /// The places that were passed over, of which the user was told.
+    pub(crate) passed_over: Mutex<HashSet<String>>,
     /// Made when first needed: it reads the system's authorities, of which a bare machine has none.
     verified: OnceLock<Result<Client, Arc<ConfigError>>>,
     /// For plain HTTP and for the hosts named insecure.
@@ -81,12 +86,24 @@ impl Reply {
     pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
     }
+
+    /// Whether nothing but the end of the connection will say that the body is complete (RFC 9112, section 6.3).
+    pub(crate) fn is_open_ended(&self) -> bool {
+        let headers = self.response.headers();
+        self.response.version() <= Version::HTTP_11
+            && !headers.contains_key(CONTENT_LENGTH)
+            && !headers.contains_key(TRANSFER_ENCODING)
+    }
 }
 
 /// A small answer, read to its end.
 pub(crate) struct Small {
+    /// Where it came from, after all redirects.
+    pub(crate) url: Url,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Whether nothing but the end of the connection says that this is all.
+    pub(crate) open_ended: bool,
     pub(crate) body: Bytes,
 }
 
@@ -101,6 +118,8 @@ impl Small {
 pub(crate) struct Attempts {
     made: u32,
     most: u32,
+    /// When the last one was let through.
+    round: Round,
 }
 
 impl Attempts {
@@ -137,6 +156,8 @@ impl Http {
             credentials,
             reporter,
             tokens: Tokens::default(),
+            known: Known::default(),
+            passed_over: Mutex::default(),
             verified: client,
             unverified,
             gates: Mutex::default(),
@@ -180,7 +201,11 @@ impl Http {
         } else {
             self.config.retries
         };
-        Attempts { made: 0, most }
+        Attempts {
+            made: 0,
+            most,
+            round: Round::default(),
+        }
     }
 
     /// `https://HOST/`, or `http://HOST/` where that is allowed and the host speaks nothing else.
@@ -249,7 +274,7 @@ impl Http {
     /// Sends until there is an answer that more tries would not change.
     pub(crate) async fn send(&self, call: &Call, attempts: &mut Attempts) -> Result<Reply, SourceError> {
         loop {
-            match self.attempt(call).await {
+            match self.attempt(call, attempts).await {
                 Ok(reply) => return Ok(reply),
                 Err(trouble) => self.back_off(&call.url, attempts, trouble).await?,
             }
@@ -262,11 +287,14 @@ impl Http {
         loop {
             let reply = self.send(call, &mut attempts).await?;
             let (status, headers) = (reply.status(), reply.response.headers().clone());
+            let (url, open_ended) = (reply.response.url().clone(), reply.is_open_ended());
             match self.read(reply, call, limit).await {
                 Ok(body) => {
                     return Ok(Small {
+                        url,
                         status,
                         headers,
+                        open_ended,
                         body,
                     });
                 }
@@ -301,6 +329,16 @@ impl Http {
         }
     }
 
+    /// Tells the user that nobody can know whether this was all.
+    pub(crate) fn warn_open_ended(&self, call: &Call, bytes: u64) {
+        let host = authority_of(&call.url);
+        let text = format!(
+            "{host} does not say how long the content is, and {bytes} bytes came before it closed the connection: {}",
+            call.what
+        );
+        self.reporter.event(Event::Warning { text: &text });
+    }
+
     /// The error for an answer of the wrong status, with what the server says.
     pub(crate) async fn refused(&self, mut reply: Reply, what: &str) -> SourceError {
         let (status, host) = (reply.status(), authority_of(reply.response.url()));
@@ -311,7 +349,8 @@ impl Http {
                 Ok(None) | Err(_) => break,
             }
         }
-        error::refused(status, what, &host, server_says(&body))
+        let says = self.known.server_says(&body, reply.response.url());
+        error::refused(status, what, &host, says)
     }
 
     /// Waits before the next try, or gives up.
@@ -325,9 +364,12 @@ impl Http {
         let most = match again {
             Again::No => return Err(error),
             Again::Unlikely => attempts.most.min(2),
-            Again::Soon | Again::Slower(_) => attempts.most,
+            Again::Soon | Again::Fewer | Again::Slower(_) => attempts.most,
         };
         let gate = self.gate(url);
+        if matches!(again, Again::Fewer | Again::Slower(_)) {
+            gate.slow_down(attempts.round);
+        }
         if attempts.made >= most {
             if again == Again::Unlikely {
                 gate.gave_up();
@@ -355,7 +397,7 @@ impl Http {
         });
         if matches!(again, Again::Slower(_)) {
             // Everybody who asks this host waits, this request included.
-            gate.slow_down(wait);
+            gate.pause(wait);
         } else {
             tokio::time::sleep(wait).await;
         }
@@ -376,9 +418,10 @@ impl Http {
     }
 
     /// Sends once, with credentials where they are asked for.
-    async fn attempt(&self, call: &Call) -> Result<Reply, Trouble> {
+    async fn attempt(&self, call: &Call, attempts: &mut Attempts) -> Result<Reply, Trouble> {
         let gate = self.gate(&call.url);
         let permit = gate.enter().await;
+        attempts.round = permit.round();
         let presented = self.tokens.current(&call.url, &call.access.group).await;
         let mut response = self.follow(call, presented.as_ref()).await?;
         if response.status() == StatusCode::UNAUTHORIZED && same_origin(response.url(), &call.url) {
@@ -391,7 +434,7 @@ impl Http {
             }
         }
         check_busy(&response, call)?;
-        gate.went_well();
+        permit.went_well();
         Ok(Reply {
             response,
             _permit: permit,
@@ -418,6 +461,7 @@ impl Http {
                 .headers(call.headers.clone())
                 .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             if let Some(secret) = authorization {
+                self.known.learn_header(secret);
                 request = request.header(AUTHORIZATION, sensitive(secret, &call.what)?);
             }
             let response = tokio::time::timeout(self.config.stall_timeout, request.send())
@@ -442,7 +486,8 @@ pub(crate) fn check_busy(response: &Response, call: &Call) -> Result<(), Trouble
     let again = match status.as_u16() {
         429 => Again::Slower(asked),
         503 if asked.is_some() => Again::Slower(asked),
-        408 | 500 | 502 | 503 | 504 => Again::Soon,
+        408 | 503 | 504 => Again::Fewer,
+        500 | 502 => Again::Soon,
         _ => return Ok(()),
     };
     let host = authority_of(response.url());
@@ -479,28 +524,4 @@ pub(crate) fn sensitive(secret: &Secret, what: &str) -> Result<HeaderValue, Sour
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// The first error of a registry's error document, made safe to show.
-pub(crate) fn server_says(body: &[u8]) -> Option<ServerSays> {
-    #[derive(serde::Deserialize)]
-    struct Document {
-        errors: Vec<One>,
-    }
-    #[derive(serde::Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let document: Document = serde_json::from_slice(body).ok()?;
-    let one = document.errors.into_iter().next()?;
-    let text = if one.message.is_empty() || one.message == one.code {
-        one.code
-    } else {
-        format!("{} ({})", one.message, one.code)
-    };
-    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    (!text.is_empty()).then_some(ServerSays(text))
 }

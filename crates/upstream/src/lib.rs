@@ -46,6 +46,7 @@ mod http;
 mod redirect;
 mod registry;
 mod retry_after;
+mod says;
 mod secret;
 mod upstream;
 

@@ -93,7 +93,7 @@ impl Http {
         let answer = self.fetch(&call, LARGEST_MANIFEST).await?;
         let host = authority_of(&call.url);
         if answer.status != StatusCode::OK {
-            return Err(refused_small(&answer, &call));
+            return Err(self.refused_small(&answer, &call));
         }
         let bytes = decoded(&answer, LARGEST_MANIFEST, &call.what)?;
         let corrupt = |message: String| SourceError::new(SourceErrorKind::Corrupt, message, &call.what);
@@ -148,7 +148,7 @@ impl Http {
         let mut tags = Vec::new();
         self.pages(call, LARGEST_TAG_LIST, |answer, call| {
             if answer.status != StatusCode::OK {
-                return Err(refused_small(answer, call));
+                return Err(self.refused_small(answer, call));
             }
             let list: List = serde_json::from_slice(&decoded(answer, LARGEST_TAG_LIST, &call.what)?)
                 .map_err(|error| not_json("list of tags", call, error))?;
@@ -181,7 +181,7 @@ impl Http {
                 return Ok(false);
             }
             if answer.status != StatusCode::OK {
-                return Err(refused_small(answer, call));
+                return Err(self.refused_small(answer, call));
             }
             let bytes = decoded(answer, LARGEST_MANIFEST, &call.what)?;
             // Registries without the API may answer any path with some page.
@@ -196,6 +196,12 @@ impl Http {
         })
         .await?;
         Ok(supported.then_some(found))
+    }
+
+    /// The error for a small answer of the wrong status.
+    pub(crate) fn refused_small(&self, answer: &Small, call: &Call) -> SourceError {
+        let says = self.known.server_says(&answer.body, &answer.url);
+        refused(answer.status, &call.what, &authority_of(&call.url), says)
     }
 
     /// Reads an answer and those that its `Link: …; rel="next"` leads to, until there are no more or
@@ -234,12 +240,6 @@ impl Http {
             &call.what,
         ))
     }
-}
-
-/// The error for a small answer of the wrong status.
-fn refused_small(answer: &Small, call: &Call) -> SourceError {
-    let says = crate::http::server_says(&answer.body);
-    refused(answer.status, &call.what, &authority_of(&call.url), says)
 }
 
 /// Which manifest of a repository.

@@ -1,8 +1,8 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use airlock_content::{
-    BlobSource, ByteStream, FetchedManifest, FileFacts, ManifestSelector, MetadataSource, Origin,
+    BlobSource, ByteStream, Event, FetchedManifest, FileFacts, ManifestSelector, MetadataSource, Origin,
     ReferrerFound, ReferrerVia, Reporter, SourceError, SourceErrorKind, Verifier,
 };
 use airlock_hash::{Sha256, Sha512};
@@ -14,10 +14,10 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use crate::auth::given;
-use crate::download::Download;
+use crate::download::{Content, Download};
 use crate::endpoint::candidates;
-use crate::error::{refused, show_url};
-use crate::http::{Access, Call, Http, authority_of, server_says};
+use crate::error::show_url;
+use crate::http::{Access, Call, Http, authority_of};
 use crate::registry::{Place, Wanted, decoded};
 use crate::{Config, ConfigError, Credentials};
 
@@ -62,7 +62,10 @@ impl Upstream {
         let mut failures = Failures::default();
         for place in self.places(repository) {
             match self.http.manifest_at(&place, &wanted).await {
-                Ok(manifest) => return Ok(manifest),
+                Ok(manifest) => {
+                    failures.passed_over(&self.http, &place);
+                    return Ok(manifest);
+                }
                 Err(error) => failures.push(&place, error)?,
             }
         }
@@ -103,6 +106,7 @@ impl Upstream {
         for place in self.places(repository) {
             match self.http.referrers_at(&place, subject).await {
                 Ok(Some(found)) => {
+                    failures.passed_over(&self.http, &place);
                     let via = |descriptor| ReferrerFound {
                         descriptor,
                         via: ReferrerVia::Api,
@@ -173,7 +177,14 @@ impl Upstream {
         let repository = match origin {
             Origin::Registry(repository) => repository,
             Origin::Http(url) => {
-                return Download::start(Arc::clone(&self.http), self.web_call(url)?, size, offset).await;
+                return Download::start(
+                    Arc::clone(&self.http),
+                    self.web_call(url)?,
+                    size,
+                    offset,
+                    Content::Named,
+                )
+                .await;
             }
             other => return Err(unsupported(other)),
         };
@@ -185,11 +196,16 @@ impl Upstream {
                 .registry_call(&place, &format!("blobs/{digest}"), what)
                 .await
             {
-                Ok(call) => Download::start(Arc::clone(&self.http), call, size, offset).await,
+                Ok(call) => {
+                    Download::start(Arc::clone(&self.http), call, size, offset, Content::Addressed).await
+                }
                 Err(error) => Err(error),
             };
             match started {
-                Ok(download) => return Ok(download),
+                Ok(download) => {
+                    failures.passed_over(&self.http, &place);
+                    return Ok(download);
+                }
                 Err(error) => failures.push(&place, error)?,
             }
         }
@@ -293,7 +309,10 @@ impl MetadataSource for Upstream {
         let mut failures = Failures::default();
         for place in self.places(repository) {
             match self.http.tags_at(&place).await {
-                Ok(tags) => return Ok(tags),
+                Ok(tags) => {
+                    failures.passed_over(&self.http, &place);
+                    return Ok(tags);
+                }
                 Err(error) => failures.push(&place, error)?,
             }
         }
@@ -333,8 +352,10 @@ impl MetadataSource for Upstream {
         let call = self.web_call(url)?;
         let answer = self.http.fetch(&call, limit).await?;
         if answer.status != StatusCode::OK {
-            let says = server_says(&answer.body);
-            return Err(refused(answer.status, &call.what, &authority_of(&call.url), says));
+            return Err(self.http.refused_small(&answer, &call));
+        }
+        if answer.open_ended {
+            self.http.warn_open_ended(&call, answer.body.len() as u64);
         }
         // Servers label archives as "encoded" that are meant to be kept as they are.
         let path = Path::new(call.url.path());
@@ -366,7 +387,11 @@ impl MetadataSource for Upstream {
             });
         }
         let what = call.what.clone();
-        let mut download = Download::start(Arc::clone(&self.http), call, None, 0).await?;
+        let named = match expected {
+            Some(_) => Content::Named,
+            None => Content::Unknown,
+        };
+        let mut download = Download::start(Arc::clone(&self.http), call, None, 0, named).await?;
         let mut hasher = match expected.map(Digest::algorithm) {
             None | Some(Algorithm::Sha256) => Hasher::Sha256(Sha256::new()),
             Some(Algorithm::Sha512) => Hasher::Sha512(Sha512::new()),
@@ -377,6 +402,11 @@ impl MetadataSource for Upstream {
             hasher.update(&chunk);
         }
         let digest = hasher.finish();
+        if expected.is_none()
+            && let Some(bytes) = download.open_ended()
+        {
+            self.http.warn_open_ended(&download.call, bytes);
+        }
         match expected {
             Some(expected) if *expected != digest => {
                 let message = format!("the file is not {expected} but {digest}");
@@ -477,6 +507,17 @@ impl Failures {
                 Ok(())
             }
             SourceErrorKind::Corrupt | SourceErrorKind::Unsupported | SourceErrorKind::Local => Err(error),
+        }
+    }
+
+    /// Says so, once, when a place has helped where others before it could not.
+    fn passed_over(&self, http: &Http, instead: &Place) {
+        for (_, error) in &self.errors {
+            let text = format!("{}; {} is asked instead", error.message, instead.at.host);
+            let mut told = http.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.insert(text.clone()) {
+                http.reporter.event(Event::Warning { text: &text });
+            }
         }
     }
 

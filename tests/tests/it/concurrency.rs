@@ -1,4 +1,4 @@
-//! Several at once: imports into one store, and an import while clients pull.
+//! Several at once: imports into one store, an import while clients pull, and collections during both.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -146,4 +146,113 @@ fn clients_pull_while_an_import_runs() {
         http::get(served.address(), &target).is_ok_and(|answer| answer.status == 200)
     });
     assert!(found, "the new content is not served: {after:?}");
+}
+
+/// Sends a signal by the command that every system has.
+fn signal(name: &str, child: &std::process::Child) {
+    let status = std::process::Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success() || name == "-CONT", "kill {name}");
+}
+
+/// A collection finds the blobs of an import that is under way, which no generation names yet.
+#[test]
+fn collections_during_imports_and_pulls_take_nothing_that_is_needed() {
+    const ROUNDS: usize = 6;
+    let airlock = site();
+    let (first, second) = (build(&airlock, "first"), build(&airlock, "second"));
+    let (mut overlaps, collected) = (0, AtomicUsize::new(0));
+    for round in 0..ROUNDS {
+        let store = airlock.path(format!("store-{round}"));
+        let import = |built: &Built| {
+            let mut command = airlock.command(["import", "--key", "airlock.pub", "--store"]);
+            command
+                .arg(&store)
+                .arg(&built.bundle)
+                .stdin(std::process::Stdio::null());
+            command
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
+            command.spawn().unwrap()
+        };
+        assert!(import(&first).wait().unwrap().success());
+        let served = airlock.serve(&store, ["--quiet"]);
+        let collect = || {
+            let mut command = airlock.command(["gc", "--keep", "1", "--store"]);
+            command.arg(&store);
+            airlock.finish(&mut command, std::process::Stdio::null())
+        };
+        let held = || std::fs::read_dir(store.join("blobs/sha256")).unwrap().count();
+        let index = || std::fs::read(store.join("index.json")).unwrap();
+        let (before, old) = (held(), index());
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                loop {
+                    let last = done.load(Ordering::SeqCst);
+                    let answer = http::get(served.address(), "/v2/_catalog?n=1000").unwrap();
+                    let text: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                    let name = text["repositories"][0].as_str().expect("a name").to_owned();
+                    for blob in &first.blobs {
+                        let target = format!("/v2/{name}/blobs/{}", blob.digest);
+                        let answer = http::get(served.address(), &target).unwrap();
+                        // Another image's layer is not served under this name in every layout of names.
+                        if answer.status == 200 {
+                            assert_eq!(airlock_tests::digest(&answer.body), blob.digest);
+                        }
+                    }
+                    let shared = format!("/v2/{name}/blobs/{}", first.blobs[0].digest);
+                    assert_eq!(
+                        http::get(served.address(), &shared).unwrap().status,
+                        200,
+                        "{shared}"
+                    );
+                    if last {
+                        break;
+                    }
+                }
+            });
+            let mut child = import(&second);
+            while held() == before && child.try_wait().unwrap().is_none() {
+                std::hint::spin_loop();
+            }
+            if child.try_wait().unwrap().is_none() {
+                signal("-STOP", &child);
+                // Some of it is there, and nothing says what for.
+                if held() > before && index() == old {
+                    let (count, run) = (held(), collect());
+                    run.exits(2);
+                    assert!(
+                        run.stderr.contains("in use by another airlock process"),
+                        "{}",
+                        run.render()
+                    );
+                    assert_eq!(held(), count);
+                    overlaps += 1;
+                }
+                signal("-CONT", &child);
+            }
+            // And as it comes, until the import has ended.
+            while child.try_wait().unwrap().is_none() {
+                let run = collect();
+                assert!(matches!(run.code, Some(0 | 2)), "{}", run.render());
+                collected.fetch_add(usize::from(run.code == Some(0)), Ordering::Relaxed);
+            }
+            assert!(child.wait().unwrap().success());
+            collect().succeeds();
+            done.store(true, Ordering::SeqCst);
+            reader.join().unwrap();
+        });
+        for blob in first.blobs.iter().chain(&second.blobs) {
+            let path = store.join("blobs").join(blob.digest.replace(':', "/"));
+            assert_eq!(airlock_tests::tree::hash(&path), blob.digest, "round {round}");
+        }
+        let mut scrub = airlock.command(["scrub", "--store"]);
+        scrub.arg(&store);
+        airlock.finish(&mut scrub, std::process::Stdio::null()).succeeds();
+        assert_eq!(std::fs::read_dir(store.join("airlock/tmp")).unwrap().count(), 0);
+    }
+    assert!(overlaps > 0, "no collection met an import");
 }

@@ -148,6 +148,13 @@ fn the_end_must_be_exactly_two_zero_blocks() {
             "{error}"
         );
     }
+    let last = fixture.layout.entries().last().unwrap();
+    assert!(last.padding() > 0);
+    for at in [len - 1, len - 512, len - 1024, len - 1025] {
+        let mut archive = fixture.archive.clone();
+        archive[at] = b'x';
+        refused(&fixture, &archive, &format!("a byte that is not zero at {at}"));
+    }
     let mut more = pieces(&fixture);
     more.push(more[0].clone());
     let error = refused(&fixture, &join(&more), "one entry more");
@@ -358,7 +365,7 @@ fn sizes_that_lie_are_refused_before_anything_is_read_for_them() {
     patch(&mut changed[0], 124, b"77777777777");
     assert_eq!(
         refused(&fixture, &join(&changed), "8 GiB of index"),
-        "airlock.json is larger than the 67108864 bytes allowed: 8589934591"
+        "airlock.json is larger than the 16777216 bytes allowed: 8589934591"
     );
     let mut changed = pieces;
     patch(&mut changed[1], 124, b"00000200001");
@@ -367,6 +374,30 @@ fn sizes_that_lie_are_refused_before_anything_is_read_for_them() {
         error.ends_with("is larger than the 65536 bytes allowed: 65537"),
         "{error}"
     );
+}
+
+/// Refused while they are read, not once all of them are in memory.
+#[test]
+fn more_signatures_than_anyone_needs_are_refused() {
+    let fixture = Fixture::new();
+    let pieces = pieces(&fixture);
+    let open = |count: usize| {
+        let mut many = vec![pieces[0].clone()];
+        for number in 0..count {
+            let mut signature = pieces[1].clone();
+            let mut name = [0; 100];
+            let text = format!("signatures/{number:064}.sigstore.json");
+            name[..text.len()].copy_from_slice(text.as_bytes());
+            patch(&mut signature, 0, &name);
+            many.push(signature);
+        }
+        many.extend_from_slice(&pieces[2..]);
+        Unverified::from_reader(Cursor::new(join(&many)))
+    };
+    // A name proves nothing, so each of them counts for the key that it holds.
+    open(32).unwrap().verify(&fixture.policy()).unwrap();
+    let error = open(33).unwrap_err();
+    assert_eq!(error.to_string(), "the bundle has more than 32 signatures");
 }
 
 #[test]
@@ -426,6 +457,8 @@ fn what_is_no_bundle_is_called_so() {
             b"\x28\xb5\x2f\xfd\0",
             "this is not a bundle: it is compressed with zstd",
         ),
+        (b"\xfd7zXZ\0\0", "this is not a bundle: it is compressed with xz"),
+        (b"BZh91AY", "this is not a bundle: it is compressed with bzip2"),
         (
             &fixture.archive[1024..],
             "this is not a bundle: it is a tar archive that does not start with airlock.json",
@@ -492,7 +525,49 @@ mod folder {
             .iter()
             .find(|entry| entry.name.starts_with("blobs/") && entry.size > 0)
             .unwrap();
-        let attacks: [Attack<'_>; 9] = [
+        let pipe = |path: std::path::PathBuf| {
+            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils");
+        };
+        let attacks: [Attack<'_>; 18] = [
+            ("must be a plain file, but is not", &|folder| {
+                fs::remove_file(folder.join(&blob.name)).unwrap();
+                pipe(folder.join(&blob.name));
+            }),
+            ("must be a plain file, but is not", &|folder| {
+                fs::remove_file(folder.join("airlock.json")).unwrap();
+                pipe(folder.join("airlock.json"));
+            }),
+            ("must be a plain file, but is not", &|folder| {
+                fs::remove_file(folder.join(&blob.name)).unwrap();
+                fs::create_dir(folder.join(&blob.name)).unwrap();
+            }),
+            ("is a symbolic link", &|folder| {
+                fs::remove_file(folder.join("SHA256SUMS")).unwrap();
+                symlink("/dev/zero", folder.join("SHA256SUMS")).unwrap();
+            }),
+            ("not of the bundle: ", &|folder| {
+                fs::copy(folder.join("index.json"), folder.join("Index.json")).unwrap();
+            }),
+            ("not of the bundle: ", &|folder| {
+                fs::copy(folder.join("index.json"), folder.join("\u{ff49}ndex.json")).unwrap();
+            }),
+            ("not of the bundle: ", &|folder| {
+                pipe(folder.join("blobs/sha256").join("0".repeat(64)));
+            }),
+            (
+                "is larger than the 16777216 bytes allowed: 1099511627776",
+                &|folder| {
+                    let file = fs::OpenOptions::new()
+                        .write(true)
+                        .open(folder.join("airlock.json"));
+                    file.unwrap().set_len(1 << 40).unwrap();
+                },
+            ),
+            ("long, but is 1099511627776", &|folder| {
+                let file = fs::OpenOptions::new().write(true).open(folder.join(&blob.name));
+                file.unwrap().set_len(1 << 40).unwrap();
+            }),
             ("is a symbolic link", &|folder| {
                 fs::rename(folder.join(&blob.name), folder.join("../moved")).unwrap();
                 symlink(folder.join("../moved"), folder.join(&blob.name)).unwrap();

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use airlock_bundle::{BundleError, Extras, Plan, PlanError, Unverified};
 use airlock_content::digest_of;
-use airlock_spec::index::{BundleIndex, FileEntry, HexSha256};
+use airlock_spec::index::{BundleIndex, FileEntry, HexSha256, MAX_FILES, MAX_ROOTS};
 use airlock_types::Digest;
 
 use crate::fixture::{Contents, Fixture, artifact, lock, signature};
@@ -197,6 +197,85 @@ fn fix_sums(index: &mut BundleIndex) -> Vec<u8> {
 }
 
 #[test]
+fn more_than_a_bundle_may_hold_is_refused_on_both_sides() {
+    let fixture = Fixture::new();
+    let index = fixture.layout.index();
+    let mut files = index.clone();
+    files.files = vec![index.files[0].clone(); MAX_FILES + 1];
+    let mut roots = index.clone();
+    roots.roots = vec![index.roots[0].clone(); MAX_ROOTS + 1];
+    for (index, limit) in [(files, MAX_FILES), (roots, MAX_ROOTS)] {
+        let bytes = index.to_bytes();
+        let error = verify(&fixture, &bytes).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.starts_with(&format!("more than the {limit} items allowed")),
+            "{cause}"
+        );
+        let unsigned = Unverified::from_reader(Cursor::new(archive(&fixture, &bytes, &BTreeMap::new())));
+        assert_eq!(
+            unsigned.unwrap().claimed_index().unwrap_err().to_string(),
+            error.to_string()
+        );
+    }
+    let mut lock_too_large = index.clone();
+    lock_too_large.files[1].size = (32 << 20) + 1;
+    fix_sums(&mut lock_too_large);
+    assert_eq!(
+        verify(&fixture, &lock_too_large.to_bytes())
+            .unwrap_err()
+            .to_string(),
+        "airlock.lock is larger than the 33554432 bytes allowed: 33554433"
+    );
+
+    let mut contents = Contents::new();
+    let mut one = artifact(&mut contents, "ghcr.io/acme/app:1", &[]);
+    one.referrers.clear();
+    let mut many = one.clone();
+    many.blobs = (0..MAX_FILES as u64)
+        .map(|number| {
+            let mut pin = one.root.clone();
+            pin.digest = digest_of(&number.to_le_bytes());
+            pin
+        })
+        .collect();
+    let error = Plan::new(&lock(vec![many]), Extras::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the lock names more than one bundle can hold, {MAX_FILES} files: {}",
+            MAX_FILES + 5
+        )
+    );
+    assert!(error.hint().is_some());
+    let many = (0..=MAX_ROOTS)
+        .map(|number| {
+            let mut next = one.clone();
+            next.reference = format!("ghcr.io/acme/app:{number}").parse().unwrap();
+            next
+        })
+        .collect();
+    let error = Plan::new(&lock(many), Extras::default()).unwrap_err();
+    assert!(
+        matches!(error, PlanError::TooMany { what: "roots", .. }),
+        "{error}"
+    );
+    let mut long = one;
+    long.why = vec!["x".repeat(33 << 20)];
+    let error = Plan::new(&lock(vec![long]), Extras::default()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PlanError::TooMany {
+                what: "bytes of lock",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn other_bytes_for_the_same_index_are_refused() {
     let fixture = Fixture::new();
     let text = String::from_utf8(fixture.layout.index().to_bytes()).unwrap();
@@ -289,6 +368,12 @@ fn a_lock_that_two_readers_could_read_differently_is_refused() {
             "a key twice further in",
             text.replacen("\"kind\":", "\"kind\":\"chart\",\"kind\":", 1),
         ),
+        (
+            "a key that only case tells apart",
+            text.replacen('{', "{\"Name\":\"other\",", 1),
+        ),
+        ("a key that is not read", text.replacen('{', "{\"x\":1,", 1)),
+        ("white space", text.replacen(',', ", ", 1)),
         ("nothing but depth", "[".repeat(100_000)),
         (
             "depth in a field",
@@ -358,7 +443,7 @@ fn strangers_and_missing_signatures_are_refused() {
     let unsigned = crate::fixture::write(layout, &fixture.contents);
     let bundle = Unverified::from_reader(Cursor::new(unsigned)).unwrap();
     assert!(bundle.signatures().is_empty());
-    assert_eq!(bundle.claimed_index().unwrap().name.as_str(), "edge");
+    assert_eq!(bundle.claimed_index().unwrap().index().name.as_str(), "edge");
     let error = bundle.verify(&fixture.policy()).unwrap_err();
     assert_eq!(error.to_string(), "the bundle is not signed");
 }

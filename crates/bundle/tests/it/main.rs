@@ -8,4 +8,3 @@ mod index;
 mod oracle;
 mod parallel;
 mod round_trip;
-mod skip;

@@ -56,6 +56,9 @@ pub(crate) struct UpstreamArgs {
     /// How often a broken transfer is tried again
     #[arg(long, default_value_t = 5)]
     pub(crate) retries: u32,
+    /// How many seconds a server may be silent before that counts as broken
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) timeout: u16,
 }
 
 /// `airlock lock`

@@ -32,9 +32,10 @@ pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result {
         .map_err(|error: BundleError| bundles::refused(&args.bundle, error))?;
     let claims = Claims {
         verified: false,
-        facts: Facts::of(&index, bundle.index_bytes()),
+        facts: Facts::of(&index),
         signatures: bundle.signatures().iter().map(|(path, _)| path.clone()).collect(),
         contents: index
+            .index()
             .roots
             .iter()
             .filter(|root| root.subject.is_none())

@@ -79,6 +79,7 @@ fn bundle(path: &std::path::Path) -> Result<Vec<Line>> {
         .claimed_index()
         .map_err(|error| bundles::refused(path, error))?;
     Ok(index
+        .index()
         .roots
         .iter()
         .map(|root| Line {

@@ -43,12 +43,12 @@ fn verify(path: &Path, policy: &Policy, engine: Engine, reporter: &Arc<dyn Repor
     bundles::must_exist(path)?;
     if path.is_file() {
         let bundle = open_checked(path, policy, engine, reporter)?;
-        let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
+        let facts = Facts::of(bundle.index());
         return Ok(Verified::new(facts, signatures(bundle.verdict()), bundle.lock()));
     }
     let refused = |error| bundles::refused(path, error);
     let bundle = bundles::open(path)?.verify(policy).map_err(refused)?;
-    let facts = Facts::of(bundle.index().index(), bundle.index_bytes());
+    let facts = Facts::of(bundle.index());
     let signatures = signatures(bundle.verdict());
     begin(reporter, bundle.index().total_size());
     let streamed = bundle

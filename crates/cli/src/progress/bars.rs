@@ -153,6 +153,7 @@ impl Reporter for Bars {
                     after.as_secs_f32()
                 ));
             }
+            Event::Warning { text } => self.note(&format!("  warning: {text}")),
             Event::Note { text } => self.note(&format!("  note: {text}")),
         }
     }

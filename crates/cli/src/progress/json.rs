@@ -47,6 +47,7 @@ impl Reporter for Json {
             Event::Retry { name, reason, after } => {
                 json!({"v": 1, "event": "retry", "name": name, "reason": reason, "after_ms": u64::try_from(after.as_millis()).unwrap_or(u64::MAX)})
             }
+            Event::Warning { text } => json!({"v": 1, "event": "warning", "text": text}),
             Event::Note { text } => json!({"v": 1, "event": "note", "text": text}),
         };
         let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -104,6 +104,7 @@ impl Reporter for Lines {
                     after.as_secs_f32()
                 ));
             }
+            Event::Warning { text } => say(&format!("  warning: {text}")),
             Event::Note { text } => say(&format!("  note: {text}")),
         }
     }

@@ -171,6 +171,11 @@ fn archives_that_readers_could_take_for_two_are_refused() {
             [pax(&[("path", "../x")]), member("x", b'0', b"", "")].concat(),
             "leads out of it",
         ),
+        (
+            "a PAX name with a NUL",
+            [pax(&[("path", "index.json\0x")]), member("x", b'0', b"", "")].concat(),
+            "not usable",
+        ),
         ("two PAX names", pax(&[("path", "x"), ("path", "y")]), "two names"),
         (
             "a PAX and a GNU name",

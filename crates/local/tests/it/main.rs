@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "what was skipped is said")]
 
 mod chart;
+mod damage;
 mod docker;
 mod files;
 mod hostile;

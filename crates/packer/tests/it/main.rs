@@ -4,4 +4,5 @@
 mod faults;
 mod resume;
 mod same_bytes;
+mod shared;
 mod support;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use airlock_bundle::BundleFile;
 use airlock_content::{
-    BlobBody, BlobRead, BlobSource, BlobStore, BlobWriter, ByteStream, Origin, Silent, SourceError,
-    SourceErrorKind, StoreError, Verifier, digest_of,
+    BlobBody, BlobClaim, BlobRead, BlobSource, BlobStore, BlobWriter, ByteStream, Claimed, Event, Origin,
+    Reporter, SharedStore, Silent, SourceError, SourceErrorKind, StoreError, Verifier, digest_of,
 };
 use airlock_packer::{NoCache, Options, Output, PackError, PackReport, pack};
 use airlock_spec::Channel;
@@ -166,6 +166,41 @@ impl BlobStore for Cache {
     }
 }
 
+/// Several at a time are the business of tests with a real store.
+impl SharedStore for Cache {
+    type Claim = CacheClaim;
+
+    fn claim(&self, digest: Digest, size: u64) -> Result<Claimed<CacheClaim>, StoreError> {
+        Ok(if self.size(&digest)?.is_some() {
+            Claimed::Held
+        } else {
+            Claimed::Granted(CacheClaim(self.clone(), digest, size))
+        })
+    }
+
+    fn forget(&self, _: &Digest) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+pub(crate) struct CacheClaim(Cache, Digest, u64);
+
+impl BlobClaim for CacheClaim {
+    type Writer = CacheWriter;
+
+    fn left(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    fn read_left(&self) -> Result<Box<dyn io::Read + Send>, StoreError> {
+        Ok(Box::new(io::empty()))
+    }
+
+    fn writer(&self, _: bool) -> Result<CacheWriter, StoreError> {
+        self.0.create(self.1, self.2)
+    }
+}
+
 impl BlobWriter for CacheWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.verifier.update(bytes)?;
@@ -288,8 +323,24 @@ impl World {
         cache: Option<&Arc<C>>,
     ) -> Result<PackReport, PackError>
     where
-        C: BlobStore + 'static,
-        C::Writer: 'static,
+        C: SharedStore + 'static,
+        C::Claim: 'static,
+        <C::Claim as BlobClaim>::Writer: 'static,
+    {
+        self.pack_from(&self.source, options, cache, &Silent).await
+    }
+
+    pub(crate) async fn pack_from<C>(
+        &self,
+        source: &Memory,
+        options: Options,
+        cache: Option<&Arc<C>>,
+        reporter: &dyn Reporter,
+    ) -> Result<PackReport, PackError>
+    where
+        C: SharedStore + 'static,
+        C::Claim: 'static,
+        <C::Claim as BlobClaim>::Writer: 'static,
     {
         let sign = |index: &[u8]| {
             let id = self.key.public().key_id().to_string();
@@ -298,11 +349,11 @@ impl World {
         pack(
             &self.lock,
             Path::new("/base"),
-            &self.source,
+            source,
             cache,
             sign,
             options,
-            &Silent,
+            reporter,
         )
         .await
     }
@@ -330,6 +381,18 @@ impl World {
 
 pub(crate) fn partial(folder: &Path) -> PathBuf {
     folder.join("edge-1.0.airlock.tar.partial")
+}
+
+/// Keeps the notes.
+#[derive(Default)]
+pub(crate) struct Notes(pub(crate) Mutex<Vec<String>>);
+
+impl Reporter for Notes {
+    fn event(&self, event: Event<'_>) {
+        if let Event::Note { text } = event {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
 }
 
 /// A pipe's other end.

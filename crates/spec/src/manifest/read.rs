@@ -15,7 +15,7 @@ use super::model::{
 use super::node::{Node, Value};
 use super::packages;
 use super::paths::below;
-use crate::Channel;
+use crate::{Channel, secret_in};
 
 /// The fields of every mapping; a test holds them against the JSON Schema.
 pub(crate) mod known {
@@ -315,7 +315,10 @@ fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
     if found.is_none()
         && let Some(problem) = decoder.problems.last_mut()
     {
-        if let Some((scheme, rest)) = text.split_once("://") {
+        if text.contains("://") && text.contains('@') && !secret_part(text).is_empty() {
+            "an image is named without scheme and credentials".clone_into(&mut problem.message);
+            problem.mask(secret_part(text));
+        } else if let Some((scheme, rest)) = text.split_once("://") {
             problem.help = Some(format!("leave out `{scheme}://` and write {rest}"));
         } else {
             "for example docker.io/library/busybox:1.36, oci-layout:PATH, oci-archive:PATH or docker-archive:PATH"
@@ -336,22 +339,35 @@ fn checked_url(
     parsed: Result<Url, url::ParseError>,
     text: &str,
 ) -> Option<Url> {
+    let secret = secret_part(text);
+    // What is no address may still hold a password.
+    let shown = if secret.is_empty() {
+        format!(": {text:?}")
+    } else {
+        String::new()
+    };
     let message = match parsed {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            format!("an address starts with https:// or http://: {text:?}")
+            format!("an address starts with https:// or http://{shown}")
         }
-        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
-            let secret = url.password().unwrap_or_default().to_owned();
-            decoder
-                .problem(span, "credentials do not belong into a manifest")
-                .mask(&secret);
-            return None;
-        }
-        Ok(url) => return Some(url),
-        Err(error) => format!("this is not an address ({error}): {text:?}"),
+        Ok(url) => match secret_in(&url) {
+            Some(found) => format!("{found} do not belong into a manifest"),
+            None => return Some(url),
+        },
+        Err(error) => format!("this is not an address ({error}){shown}"),
     };
-    decoder.problem(span, message);
+    decoder.problem(span, message).mask(secret);
     None
+}
+
+/// Everything of an address that may be secret: what stands before the host, else the query.
+fn secret_part(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    match (rest.rsplit_once('@'), rest.split_once('?')) {
+        (Some((secret, _)), _) => secret,
+        (None, Some((_, query))) => query,
+        (None, None) => "",
+    }
 }
 
 pub(crate) fn path(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PathBuf> {

@@ -192,7 +192,7 @@ fn bad_urls() {
     error: credentials do not belong into a manifest
      --> airlock.yaml:9:14
       |
-    9 |       - url: https://me:******@example.org/b
+    9 |       - url: https://*********@example.org/b
       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     error: this is not an address (relative URL without a base): "charts.example.org"
@@ -578,8 +578,21 @@ fn aliases_cannot_blow_up() {
         "{}",
         problems.render()
     );
-    let deep = format!("components: {}\n", "[".repeat(10_000));
-    assert!(load_body(&deep).is_err());
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+        let deep = open.repeat(100_000) + &close.repeat(100_000);
+        assert!(
+            load_body(&format!("components:\n  {deep}\n")).is_err(),
+            "{open:?}"
+        );
+    }
+    for twice in [
+        "components:\n- {name: a, images: [b], name: c}\n",
+        "components:\n- {name: a, files: [{path: b, 'path': c}]}\n",
+        "variables: {a: b, a: c}\ncomponents: []\n",
+    ] {
+        let shown = load_body(twice).unwrap_err().render();
+        assert!(shown.contains("stands twice"), "{shown}");
+    }
 }
 
 #[test]

@@ -3,9 +3,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
+use super::Hold;
 use super::body::{End, ScriptedBody, Underway};
 use super::fault::Action;
 use crate::gzip;
@@ -20,6 +23,8 @@ pub(super) struct Answer {
     end: End,
     stop: Option<u64>,
     drip: Option<(usize, Duration)>,
+    hold: Option<(u64, Hold)>,
+    version: Version,
 }
 
 impl Answer {
@@ -32,6 +37,8 @@ impl Answer {
             end: End::Complete,
             stop: None,
             drip: None,
+            hold: None,
+            version: Version::HTTP_11,
         };
         answer.set(CONTENT_TYPE, content_type);
         answer
@@ -52,6 +59,13 @@ impl Answer {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
+    }
+
+    /// Whether an `If-Range` names this content, so that a part of it may be sent.
+    pub(super) fn is_named_by(&self, if_range: &HeaderValue) -> bool {
+        [ETAG, LAST_MODIFIED]
+            .into_iter()
+            .any(|name| self.headers.get(name) == Some(if_range))
     }
 
     /// Cuts the body to what a `Range: bytes=…` of one range asks for.
@@ -115,8 +129,13 @@ impl Answer {
             Action::WithoutHeader(name) => {
                 self.headers.remove(name);
             }
-            // These two are seen to where the request is routed.
-            Action::Close | Action::IgnoreRange => {}
+            Action::HoldAt(at, hold) => self.hold = Some((at, hold)),
+            Action::Http10 => {
+                self.version = Version::HTTP_10;
+                self.set(CONNECTION, "close");
+            }
+            // These are seen to where the request is routed.
+            Action::Hold(_) | Action::Close | Action::IgnoreRange => {}
         }
     }
 
@@ -144,7 +163,11 @@ impl Answer {
         if let Some((chunk, pause)) = self.drip {
             body = body.dripping(chunk, pause);
         }
+        if let Some((at, hold)) = self.hold {
+            body = body.held_at(at, hold);
+        }
         let mut response = Response::new(body);
+        *response.version_mut() = self.version;
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

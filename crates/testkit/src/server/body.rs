@@ -6,8 +6,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hyper::body::{Body, Frame};
 use tokio::time::Sleep;
+
+use super::Hold;
 
 /// How a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,9 @@ pub(super) struct ScriptedBody {
     end: End,
     sent: Arc<AtomicU64>,
     wait: Option<Pin<Box<Sleep>>>,
+    /// Where the body is held, counted from its start, and by what.
+    hold: Option<(u64, BoxFuture<'static, ()>)>,
+    handed: u64,
     _underway: Underway,
 }
 
@@ -67,6 +73,8 @@ impl ScriptedBody {
             end,
             sent,
             wait: None,
+            hold: None,
+            handed: 0,
             _underway: underway,
         }
     }
@@ -74,6 +82,11 @@ impl ScriptedBody {
     pub(super) fn dripping(mut self, chunk: usize, pause: Duration) -> Self {
         self.chunk = chunk.max(1);
         self.pause = pause;
+        self
+    }
+
+    pub(super) fn held_at(mut self, at: u64, hold: Hold) -> Self {
+        self.hold = Some((at, Box::pin(hold.pass())));
         self
     }
 
@@ -104,6 +117,14 @@ impl Body for ScriptedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
+        if let Some((at, hold)) = &mut this.hold
+            && this.handed >= *at
+        {
+            if hold.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            this.hold = None;
+        }
         if this.left.is_empty() {
             return match this.end {
                 End::Complete => Poll::Ready(None),
@@ -118,9 +139,13 @@ impl Body for ScriptedBody {
         if this.poll_pause(cx, pause).is_pending() {
             return Poll::Pending;
         }
-        let size = this.chunk.min(this.left.len());
+        let room = this.hold.as_ref().map_or(usize::MAX, |(at, _)| {
+            usize::try_from(at - this.handed).unwrap_or(usize::MAX)
+        });
+        let size = this.chunk.min(this.left.len()).min(room);
         let chunk = this.left.split_to(size);
         this.sent.fetch_add(size as u64, Ordering::Relaxed);
+        this.handed += size as u64;
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 }

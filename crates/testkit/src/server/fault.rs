@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Listener;
+use super::{Hold, Listener};
 
 /// What goes wrong with an answer.
 #[derive(Clone, Debug)]
@@ -17,6 +17,13 @@ pub enum Action {
     Reset(u64),
     /// The body stops after so many bytes and never goes on.
     Stall(u64),
+    /// The answer does not begin before the hold lets it.
+    Hold(Hold),
+    /// The body stops after so many bytes until the hold lets it go on.
+    HoldAt(u64, Hold),
+    /// The answer of an HTTP/1.0 server: the connection closes after it, and without `content-length`
+    /// that is how the body ends.
+    Http10,
     /// The body comes in pieces of so many bytes with a pause before each.
     Drip(usize, Duration),
     /// The body ends after so many bytes as if it were complete, with a matching `Content-Length`.

@@ -2,6 +2,7 @@ mod answer;
 mod auth;
 mod body;
 mod fault;
+mod hold;
 mod routes;
 mod tls;
 
@@ -24,6 +25,7 @@ use body::Load;
 
 pub use auth::Auth;
 pub use fault::{Action, Fault};
+pub use hold::Hold;
 
 /// Which of the two addresses a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use airlock_types::{Digest, media_type};
-use http::header::{AUTHORIZATION, LINK, RANGE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, ETAG, IF_RANGE, LINK, RANGE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use super::answer::Answer;
 use super::auth::{Auth, is_basic};
 use super::body::{ScriptedBody, Underway};
-use super::{Action, Entry, Listener, Logged, State, lock};
+use super::{Action, Entry, Hold, Listener, Logged, State, lock};
 use crate::{Repository, Upstream};
 
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -74,15 +74,32 @@ pub(super) async fn handle(
     let ignores_range = actions.iter().any(|action| matches!(action, Action::IgnoreRange));
 
     let mut answer = route(state, &asked);
-    let range = asked.headers.get(RANGE).and_then(|value| value.to_str().ok());
-    if let Some(range) = range.filter(|_| answer.status == StatusCode::OK && !ignores_range) {
-        answer.apply_range(range);
-    }
     let address = match listener {
         Listener::Main => state.main,
         Listener::Cdn => state.cdn,
     };
     let url = format!("{}://{address}{}", state.scheme(), asked.path);
+    // What a fault says of the content's state counts before a range of it is cut out.
+    for action in &actions {
+        if let Action::Header("etag" | "last-modified", _) | Action::WithoutHeader("etag") = action {
+            answer.apply(action.clone(), &url);
+        }
+    }
+    let range = asked.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let changed = asked
+        .headers
+        .get(IF_RANGE)
+        .is_some_and(|named| !answer.is_named_by(named));
+    if let Some(range) = range.filter(|_| answer.status == StatusCode::OK && !ignores_range && !changed) {
+        answer.apply_range(range);
+    }
+    let holds: Vec<Hold> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Hold(hold) => Some(hold.clone()),
+            _ => None,
+        })
+        .collect();
     for action in actions {
         answer.apply(action, &url);
     }
@@ -99,6 +116,9 @@ pub(super) async fn handle(
         },
         sent: Arc::clone(&sent),
     });
+    for hold in holds {
+        hold.pass().await;
+    }
     if closes {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
@@ -286,7 +306,12 @@ fn file(state: &State, content: &Upstream, asked: &Asked) -> Answer {
         return refusal;
     }
     match content.files.get(&asked.path) {
-        Some(bytes) => Answer::new(StatusCode::OK, media_type::OCTET_STREAM, bytes.clone()),
+        Some(bytes) => {
+            let mut answer = Answer::new(StatusCode::OK, media_type::OCTET_STREAM, bytes.clone());
+            let digest = Digest::Sha256(airlock_hash::sha256(bytes));
+            answer.set(ETAG, &format!("\"{}\"", &digest.hex()[..16]));
+            answer
+        }
         None => Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND"),
     }
 }

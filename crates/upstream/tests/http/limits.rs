@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use airlock_content::{MetadataSource, SourceErrorKind};
-use airlock_testkit::{Action, FakeUpstream, Fault, Options, image};
+use airlock_testkit::{Action, FakeUpstream, Fault, Hold, Options, image};
 use airlock_upstream::{Config, Credentials};
 
 use crate::{anonymous, client, impatient, quick, registry, serve, tag};
@@ -129,18 +129,48 @@ async fn no_more_requests_at_a_time_than_jobs() {
     };
     assert_eq!(peak(1).await, 1);
     assert_eq!(peak(3).await, 3);
-    // One refusal: half as many at a time from then on.
-    let server = crate::limits::server().await;
-    let origin = registry(&server, "acme/app");
-    let upstream = client(Config { jobs: 8, ..quick() }, Credentials::none());
-    server.fault(Fault::on("*/manifests/*", Action::Status(429)).times(1));
-    upstream.manifest(&origin, &selector).await.unwrap();
-    server.fault(Fault::on(
-        "*/manifests/*",
-        Action::Drip(100, Duration::from_millis(5)),
-    ));
-    let few = (0..8).map(|_| upstream.manifest(&origin, &selector));
-    assert!(futures::future::join_all(few).await.iter().all(Result::is_ok));
-    // Half of eight, and a few more while all goes well.
-    assert!((4..8).contains(&server.peak()), "{}", server.peak());
+}
+
+/// Half as many at a time after a burst of refusals or a stall, then one more after each good round.
+#[tokio::test]
+async fn concurrency_falls_and_rises() {
+    const JOBS: usize = 8;
+    let refusals = [
+        Action::Status(429),
+        Action::StatusWith(429, vec![("retry-after", "0".into())]),
+        Action::Status(503),
+        Action::Status(504),
+        Action::Stall(10),
+    ];
+    for refusal in refusals {
+        let server = server().await;
+        let origin = registry(&server, "acme/app");
+        let stalls = matches!(refusal, Action::Stall(_));
+        let hold = Hold::new();
+        server.fault(Fault::on("*/manifests/*", refusal.clone()).times(8));
+        server.fault(Fault::on("*/manifests/*", Action::Hold(hold.clone())));
+        let config = Config {
+            jobs: JOBS,
+            // Nobody who is merely held may take that for a stall.
+            stall_timeout: Duration::from_secs(if stalls { 3 } else { 30 }),
+            ..quick()
+        };
+        let upstream = client(config, Credentials::none());
+        let selector = tag("v1");
+        let many = (0..4 + 5 + 6 + 7 + 8).map(|_| upstream.manifest(&origin, &selector));
+        let conduct = async {
+            hold.held(JOBS).await;
+            hold.release(JOBS);
+            for limit in 4..=JOBS {
+                // The refused ones are on their way out; what comes now was let in after the refusal.
+                hold.held(limit).await;
+                // Nobody else comes; a moment makes sure that nobody else was about to.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert_eq!(hold.waiting(), limit, "{refusal:?}");
+                hold.release(limit);
+            }
+        };
+        let (all, ()) = futures::join!(futures::future::join_all(many), conduct);
+        assert!(all.iter().all(Result::is_ok), "{refusal:?}");
+    }
 }

@@ -3,9 +3,11 @@
 
 mod auth;
 mod blobs;
+mod changes;
 mod errors;
 mod files;
 mod limits;
+mod old;
 mod referrers;
 mod registry;
 
