@@ -78,7 +78,10 @@ fn distro(text: &str) -> Option<String> {
 
 /// The entries of a file of sources; none if it is damaged, which whoever uses it says.
 fn entries(file: &AptFile) -> Vec<Source> {
-    let read = if file.name.ends_with(".list") {
+    let read = if Path::new(&file.name)
+        .extension()
+        .is_some_and(|ending| ending == "list")
+    {
         read_list(&file.content)
     } else {
         read_sources(&file.content)

@@ -100,7 +100,9 @@ fn gather(gathered: &mut BTreeMap<String, Gathered>, set: &DebSet, image: &Image
         entries: Vec::new(),
     });
     into.description.date = into.description.date.max(date);
-    into.description.architectures.extend(set.architectures.iter().cloned());
+    into.description
+        .architectures
+        .extend(set.architectures.iter().cloned());
     let sizes: BTreeMap<Digest, u64> = image
         .layers
         .iter()
@@ -117,13 +119,15 @@ fn gather(gathered: &mut BTreeMap<String, Gathered>, set: &DebSet, image: &Image
                 let size = sizes.get(&digest)?;
                 Entry::new(paragraph, &package.component, *size, digest).ok()
             });
-        match entry {
-            Some(entry) => into.entries.push(entry),
-            None => tracing::warn!(
+        if let Some(entry) = entry {
+            into.entries.push(entry);
+        } else {
+            let package = package.control.lines().next().unwrap_or_default();
+            tracing::warn!(
                 distro = set.distro,
-                package = package.control.lines().next().unwrap_or_default(),
+                package,
                 "a package cannot be listed; it is passed over"
-            ),
+            );
         }
     }
 }
@@ -131,7 +135,10 @@ fn gather(gathered: &mut BTreeMap<String, Gathered>, set: &DebSet, image: &Image
 fn sign(gathered: Gathered, key: Option<&RepositoryKey>) -> Result<Repository, String> {
     let key = key.ok_or_else(|| "there is no key to sign the repository with".to_owned())?;
     let mut description = gathered.description;
-    description.date = description.date.saturating_sub(BACKDATED).unwrap_or(description.date);
+    description.date = description
+        .date
+        .saturating_sub(BACKDATED)
+        .unwrap_or(description.date);
     let problem = |error: RepositoryError| error.to_string();
     let unsigned = write(&description, gathered.entries).map_err(problem)?;
     // The same generation is the same repository to the last byte, whenever and by whichever server it is signed.
@@ -142,7 +149,10 @@ fn sign(gathered: Gathered, key: Option<&RepositoryKey>) -> Result<Repository, S
             .iter()
             .map(|(path, pooled)| (path.clone(), pooled.digest))
             .collect(),
-        files: files.into_iter().map(|(path, bytes)| (path, bytes.into())).collect(),
+        files: files
+            .into_iter()
+            .map(|(path, bytes)| (path, bytes.into()))
+            .collect(),
     })
 }
 
@@ -179,8 +189,13 @@ impl<V: GenerationView + 'static> App<V> {
         };
         if let Some(digest) = pool.get(rest) {
             let content_type = HeaderValue::from_static(media_type::DEB);
-            let mut reply = self.content(request, *digest, content_type).await?.ok_or_else(unknown)?;
-            reply.headers_mut().insert(header::CACHE_CONTROL, reply::REVALIDATE);
+            let mut reply = self
+                .content(request, *digest, content_type)
+                .await?
+                .ok_or_else(unknown)?;
+            reply
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, reply::REVALIDATE);
             return Ok(reply);
         }
         let bytes = files.get(rest).ok_or_else(unknown)?;

@@ -126,7 +126,10 @@ mod tests {
             ("/files/a/b", Route::File("a/b")),
             ("/charts/", Route::Chart("index.yaml")),
             ("/apt/", Route::Apt("")),
-            ("/apt/debian-12/dists/bookworm/InRelease", Route::Apt("debian-12/dists/bookworm/InRelease")),
+            (
+                "/apt/debian-12/dists/bookworm/InRelease",
+                Route::Apt("debian-12/dists/bookworm/InRelease"),
+            ),
             ("/v2/a/manifests/", Route::Nothing),
             ("/v2/manifests/latest", Route::Nothing),
             ("/v2//manifests/latest", Route::Nothing),

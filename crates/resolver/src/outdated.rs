@@ -137,7 +137,10 @@ async fn one<S: MetadataSource>(
                 open && range.matches(version)
             });
         }
-        Ask::Image { .. } | Ask::Chart(ChartSource::Folder { .. }) | Ask::Files { .. } | Ask::Packages { .. } => {
+        Ask::Image { .. }
+        | Ask::Chart(ChartSource::Folder { .. })
+        | Ask::Files { .. }
+        | Ask::Packages { .. } => {
             return Ok(None);
         }
     }

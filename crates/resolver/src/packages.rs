@@ -188,9 +188,14 @@ impl PackagesError {
                 "give it repos, for example [{{uri: \"https://deb.debian.org/debian\", suites: [CODENAME OF {wanted}], components: [main], \
                  signed-by: KEYRING}}], or build on such a machine"
             )),
-            Self::Unsigned(_) => Some("add signed-by to the repository, or keyrings to the packages".to_owned()),
+            Self::Unsigned(_) => {
+                Some("add signed-by to the repository, or keyrings to the packages".to_owned())
+            }
             Self::Chain { source, .. } => source.accepted_by().map(|lifted| {
-                format!("if that is known and accepted, add `allow: [{}]`", exception(lifted))
+                format!(
+                    "if that is known and accepted, add `allow: [{}]`",
+                    exception(lifted)
+                )
             }),
             Self::Virtual { .. } => Some("name one of them".to_owned()),
             _ => None,
@@ -210,7 +215,11 @@ fn exception(lifted: Override) -> &'static str {
 /// Debian's names of the architectures of the platforms, or those that the request names.
 fn architectures(wanted: &PackagesRequest, platforms: &[Platform]) -> Vec<String> {
     let mut all: Vec<String> = if wanted.architectures.is_empty() {
-        platforms.iter().filter_map(debian_name).map(str::to_owned).collect()
+        platforms
+            .iter()
+            .filter_map(debian_name)
+            .map(str::to_owned)
+            .collect()
     } else {
         wanted.architectures.clone()
     };

@@ -69,7 +69,7 @@ pub struct DebRepository {
     pub date: i64,
     /// The fingerprints of the keys that signed it.
     pub signers: Vec<String>,
-    /// The files that establish it, by their path below `dists/SUITE/`; `keyring` are the keys it was checked with.
+    /// The files that establish it, by their path below `dists/SUITE/`.
     pub evidence: Vec<EvidenceFile>,
 }
 
@@ -77,7 +77,7 @@ pub struct DebRepository {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceFile {
-    /// Its path: `InRelease`, `main/binary-amd64/Packages.xz`, `keyring`.
+    /// Its path: `InRelease`, `main/binary-amd64/Packages.xz`.
     pub path: String,
     /// The blob that it is.
     pub digest: Digest,

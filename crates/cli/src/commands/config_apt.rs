@@ -43,7 +43,10 @@ pub(crate) fn files(args: &ConfigArgs, mirror: &Mirror) -> Result<Files> {
                 &components,
                 ClientKey::Armored(&key),
             );
-            (PathBuf::from(format!("sources.list.d/airlock-{distro}.sources")), text)
+            (
+                PathBuf::from(format!("sources.list.d/airlock-{distro}.sources")),
+                text,
+            )
         })
         .collect();
     if let Some(ca) = &args.ca {
@@ -71,7 +74,10 @@ fn offers(store: &Store) -> Result<BTreeMap<String, Offer>> {
     let mut offers: BTreeMap<String, Offer> = BTreeMap::new();
     for root in &generation.roots {
         let read = |digest| -> Result<Option<bytes::Bytes>> {
-            Ok(store.open(digest)?.map(|body| body.into_bytes(LIMIT)).transpose()?)
+            Ok(store
+                .open(digest)?
+                .map(|body| body.into_bytes(LIMIT))
+                .transpose()?)
         };
         let kind = root.descriptor.annotations.get(airlock_types::annotation::KIND);
         if kind.is_none_or(|kind| kind != "packages") {

@@ -76,7 +76,12 @@ pub(crate) async fn make(
 ) -> Result<Made> {
     let path = manifests::lock_path(args);
     let previous = manifests::lock_if_any(&path)?;
-    let options = options(manifest, &manifests::base(&args.manifest), referrers, upstream.jobs);
+    let options = options(
+        manifest,
+        &manifests::base(&args.manifest),
+        referrers,
+        upstream.jobs,
+    );
     let lock = resolve(
         manifest,
         previous.as_ref(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use airlock_content::GenerationView;
 use airlock_hash::Engine;
-use airlock_registry::{AccessRecord, Config, Server};
 use airlock_ospkg::openpgp::RepositoryKey;
+use airlock_registry::{AccessRecord, Config, Server};
 use airlock_store::Store;
 use airlock_types::Host;
 use anyhow::Context;

@@ -84,7 +84,11 @@ pub(super) fn pin(
         repositories,
     };
     let config = set.to_bytes();
-    let config_descriptor = Descriptor::new(media_type::AIRLOCK_DEB_SET, digest_of(&config), config.len() as u64);
+    let config_descriptor = Descriptor::new(
+        media_type::AIRLOCK_DEB_SET,
+        digest_of(&config),
+        config.len() as u64,
+    );
     let manifest = json::to_canonical(&json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_MANIFEST,
@@ -92,7 +96,11 @@ pub(super) fn pin(
         "config": config_descriptor,
         "layers": parts.layers.values().collect::<Vec<_>>(),
     }));
-    let root = Descriptor::new(media_type::OCI_MANIFEST, digest_of(&manifest), manifest.len() as u64);
+    let root = Descriptor::new(
+        media_type::OCI_MANIFEST,
+        digest_of(&manifest),
+        manifest.len() as u64,
+    );
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     parts.inline.insert(config_descriptor.digest, text(config));
     parts.inline.insert(root.digest, text(manifest));
@@ -195,7 +203,13 @@ fn packages(parts: &mut Parts, releases: &[Release], chosen: &Chosen) -> Result<
                 let entry = Entry::from_signed(&package, component)
                     .map_err(|error| PackagesError::NotText(error.to_string()))?;
                 let url = below(&release.root, package.path)?;
-                parts.fetched(entry.pool_path(), media_type::DEB, digest, package.size, Source::Http { url });
+                parts.fetched(
+                    entry.pool_path(),
+                    media_type::DEB,
+                    digest,
+                    package.size,
+                    Source::Http { url },
+                );
                 let control = std::str::from_utf8(package.paragraph().bytes())
                     .map_err(|_| PackagesError::NotText(package.name.to_owned()))?;
                 found.insert(
@@ -211,7 +225,9 @@ fn packages(parts: &mut Parts, releases: &[Release], chosen: &Chosen) -> Result<
         }
     }
     if let Some((name, version, _)) = chosen.packages.keys().find(|name| !found.contains_key(*name)) {
-        return Err(Cause::Packages(Arc::new(PackagesError::NoDigest(format!("{name} {version}")))));
+        return Err(Cause::Packages(Arc::new(PackagesError::NoDigest(format!(
+            "{name} {version}"
+        )))));
     }
     Ok(found.into_values().collect())
 }

@@ -39,9 +39,7 @@ pub(super) async fn installed<S: MetadataSource>(
 ) -> Result<Option<Bytes>, Cause> {
     match &wanted.base {
         PackageBase::Empty | PackageBase::Minimal => Ok(None),
-        PackageBase::Status { path } | PackageBase::Installed { path } => {
-            local(asker, path).await.map(Some)
-        }
+        PackageBase::Status { path } | PackageBase::Installed { path } => local(asker, path).await.map(Some),
     }
 }
 
@@ -80,10 +78,11 @@ pub(super) fn choose(
             wanted: names,
             recommends: wanted.recommends,
         };
-        let solution = solve(&universe, &candidates, &request).map_err(|source| PackagesError::Unsolvable {
-            architecture: architecture.clone(),
-            source,
-        })?;
+        let solution =
+            solve(&universe, &candidates, &request).map_err(|source| PackagesError::Unsolvable {
+                architecture: architecture.clone(),
+                source,
+            })?;
         chosen.add(&universe, &solution);
     }
     Ok(chosen)
@@ -205,7 +204,11 @@ fn minimal_system(
             })
     };
     let request = Request {
-        wanted: universe.packages().filter(needed).map(|package| (package, None)).collect(),
+        wanted: universe
+            .packages()
+            .filter(needed)
+            .map(|package| (package, None))
+            .collect(),
         recommends: false,
     };
     let solution = solve(&universe, &candidates, &request).map_err(|source| PackagesError::Unsolvable {

@@ -30,8 +30,6 @@ pub(super) struct Release {
     pub(super) indexes: Vec<Index>,
     /// The files that establish it and are not fetched again: by path, with their text.
     pub(super) texts: Vec<(String, Bytes)>,
-    /// The keys that it was checked with.
-    pub(super) keys: Vec<Vec<u8>>,
 }
 
 /// An index that was fetched.
@@ -101,7 +99,6 @@ pub(super) async fn release<S: MetadataSource>(
         signed,
         indexes,
         texts,
-        keys: repository.keys.clone(),
     })
 }
 
@@ -126,7 +123,10 @@ async fn signed<S: MetadataSource>(
             let signature = get("Release.gpg").await??;
             let signed = SignedRelease::from_detached(&release, &signature, &repository.keyring, policy)
                 .map_err(|source| chain(repository, source))?;
-            let texts = vec![("Release".to_owned(), release), ("Release.gpg".to_owned(), signature)];
+            let texts = vec![
+                ("Release".to_owned(), release),
+                ("Release.gpg".to_owned(), signature),
+            ];
             Ok((signed, texts))
         }
         Err(error) => Err(error.into()),

@@ -52,8 +52,6 @@ pub(super) struct Repository {
     /// None means all that are wanted.
     pub(super) architectures: Vec<String>,
     pub(super) keyring: Keyring,
-    /// The keys as they were given, to be carried as evidence.
-    pub(super) keys: Vec<Vec<u8>>,
 }
 
 /// What a list of sources may name.
@@ -83,7 +81,11 @@ pub(super) async fn of<S: MetadataSource>(
             found.extend(read(sources, &keys)?);
         }
         if found.is_empty() {
-            return Err(no_repository(&wanted.distro, "this machine's apt has no repository either".to_owned()).into());
+            return Err(no_repository(
+                &wanted.distro,
+                "this machine's apt has no repository either".to_owned(),
+            )
+            .into());
         }
         return Ok(found);
     }
@@ -109,14 +111,14 @@ pub(super) async fn of<S: MetadataSource>(
                     Some(path) => vec![file(asker, path).await?],
                     None => trusted.clone(),
                 };
-                let (keyring, keys) = keyring(uri.as_str(), &keys)?;
+                let keyring = keyring(uri.as_str(), &keys)?;
                 for suite in suites {
                     let suite = if suite.ends_with('/') {
                         Suite::Flat(suite.clone())
                     } else {
                         Suite::Named(suite.clone())
                     };
-                    found.push(repository(uri.as_str(), &suite, components, &[], &keyring, &keys)?);
+                    found.push(repository(uri.as_str(), &suite, components, &[], &keyring)?);
                 }
             }
         }
@@ -158,7 +160,10 @@ async fn named<S: MetadataSource>(
 }
 
 fn entries(file: &AptFile) -> Result<Vec<Source>, PackagesError> {
-    let read = if file.name.ends_with(".list") {
+    let read = if Path::new(&file.name)
+        .extension()
+        .is_some_and(|ending| ending == "list")
+    {
         read_list(&file.content)
     } else {
         read_sources(&file.content)
@@ -194,7 +199,7 @@ fn read(file: &AptFile, keys: &Keys<'_>) -> Result<Vec<Repository>, PackagesErro
             files.clone_from(&keys.trusted);
         }
         for uri in &source.uris {
-            let (mut keyring, keys) = keyring(uri, &files)?;
+            let mut keyring = keyring(uri, &files)?;
             if !signed_by.fingerprints.is_empty() {
                 keyring = keyring.only(&signed_by.fingerprints);
             }
@@ -205,7 +210,6 @@ fn read(file: &AptFile, keys: &Keys<'_>) -> Result<Vec<Repository>, PackagesErro
                     &source.components,
                     &source.architectures,
                     &keyring,
-                    &keys,
                 )?);
             }
         }
@@ -213,20 +217,20 @@ fn read(file: &AptFile, keys: &Keys<'_>) -> Result<Vec<Repository>, PackagesErro
     Ok(found)
 }
 
-fn keyring(uri: &str, files: &[AptFile]) -> Result<(Keyring, Vec<Vec<u8>>), PackagesError> {
+fn keyring(uri: &str, files: &[AptFile]) -> Result<Keyring, PackagesError> {
     let mut all = Keyring::default();
-    let mut keys = Vec::new();
     for file in files {
-        all.extend(Keyring::read(&file.content).map_err(|source| PackagesError::Keyring {
-            name: file.name.clone(),
-            source,
-        })?);
-        keys.push(file.content.clone());
+        all.extend(
+            Keyring::read(&file.content).map_err(|source| PackagesError::Keyring {
+                name: file.name.clone(),
+                source,
+            })?,
+        );
     }
     if all.certificates().is_empty() {
         return Err(PackagesError::Unsigned(uri.to_owned()));
     }
-    Ok((all, keys))
+    Ok(all)
 }
 
 fn repository(
@@ -235,18 +239,14 @@ fn repository(
     components: &[String],
     architectures: &[String],
     keyring: &Keyring,
-    keys: &[Vec<u8>],
 ) -> Result<Repository, PackagesError> {
     let url = |text: &str| match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(PackagesError::Address(text.to_owned())),
     };
     let address = url(&Source::release_address(uri, suite, ""))?;
-    let root = match suite {
-        Suite::Named(_) => url(&format!("{}/", uri.trim_end_matches('/')))?,
-        // The names in the index of a flat repository are relative to its address, as apt reads them.
-        Suite::Flat(_) => url(&format!("{}/", uri.trim_end_matches('/')))?,
-    };
+    // The names in the index of a flat repository are relative to its address as well, as apt reads them.
+    let root = url(&format!("{}/", uri.trim_end_matches('/')))?;
     Ok(Repository {
         root,
         address,
@@ -254,7 +254,6 @@ fn repository(
         components: components.to_vec(),
         architectures: architectures.to_vec(),
         keyring: keyring.clone(),
-        keys: keys.to_vec(),
     })
 }
 
