@@ -12,7 +12,7 @@ use crate::cargo::{command, root, run};
 use crate::steps::Report;
 
 /// How long each target runs as a step of a test, in seconds.
-const SHORT: u64 = 10;
+const SHORT: u64 = 5;
 
 /// What LLVM adds to the code, so that libFuzzer sees which branches an input takes and what it is compared with. These
 /// flags need no nightly compiler, unlike the sanitizers, which would watch for what only `unsafe` code can do.

@@ -36,7 +36,7 @@ enum Step {
     Schema,
     /// cargo test --workspace
     Test,
-    /// Each fuzz target for ten seconds
+    /// Each fuzz target for five seconds
     Fuzz,
 }
 

@@ -389,10 +389,11 @@ fn secrets_on_the_way_are_nowhere() {
 
     // Redirects that lead nowhere, and servers that repeat what they were told.
     let signed = format!("http://127.0.0.1:1/x?X-Amz-Signature={SIGNATURE}&X-Amz-Credential={SIGNATURE}");
-    let echo = format!(
-        "{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"{PASSWORD} {} secret-of-the-cdn\"}}]}}",
-        ENCODED[0]
-    );
+    // A server can repeat only what it was told, by this very process.
+    let echo = |more: &str| -> Action {
+        let message = format!("{PASSWORD} {}{more}", ENCODED[0]);
+        Action::Body(format!("{{\"errors\":[{{\"code\":\"DENIED\",\"message\":\"{message}\"}}]}}").into())
+    };
     let cases: Vec<(&str, Option<testkit::Listener>, Vec<Action>)> = vec![
         ("*/blobs/*", None, vec![Action::Redirect(signed.clone())]),
         ("*/manifests/*", None, vec![Action::Redirect(signed)]),
@@ -404,18 +405,9 @@ fn secrets_on_the_way_are_nowhere() {
         (
             "*",
             Some(testkit::Listener::Cdn),
-            vec![Action::Status(403), Action::Body(echo.clone().into())],
+            vec![Action::Status(403), echo(" secret-of-the-cdn")],
         ),
-        (
-            "/v2/team/*",
-            None,
-            vec![Action::Status(403), Action::Body(echo.clone().into())],
-        ),
-        (
-            "/token",
-            None,
-            vec![Action::Status(403), Action::Body(echo.into())],
-        ),
+        ("/token", None, vec![Action::Status(403), echo("")]),
     ];
     for (path, listener, actions) in cases {
         for action in actions {
