@@ -1,11 +1,10 @@
 //! The key that signs a site's repositories of OS packages.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use airlock_content::Generation;
 use airlock_ospkg::openpgp::{NewKey, RepositoryKey};
-use airlock_types::annotation;
 use anyhow::Context;
 use zeroize::Zeroizing;
 
@@ -21,14 +20,6 @@ const USER_ID: &str = "Airlock site packages";
 const CREATED: i64 = 1_577_836_800;
 const LIMIT: u64 = 64 * 1024;
 
-/// Whether a generation holds OS packages.
-pub(crate) fn is_needed(generation: &Generation) -> bool {
-    generation.roots.iter().any(|root| {
-        let kind = root.descriptor.annotations.get(annotation::KIND);
-        kind.is_some_and(|kind| kind == "packages")
-    })
-}
-
 /// The key of a store, made where there is none. It has no password, since a server starts without anyone to ask; it is
 /// worth what the store's own files are.
 ///
@@ -37,7 +28,7 @@ pub(crate) fn of_store(store: &Path) -> Result<Arc<RepositoryKey>> {
     let path = store.join(KEY);
     if !files::exists("the key of the packages", &path)? {
         let folder = store.join("airlock/keys");
-        std::fs::create_dir_all(&folder)
+        fs::create_dir_all(&folder)
             .with_context(|| format!("the folder for keys could not be made: {}", folder.display()))?;
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed).context("there is no randomness for a key")?;
@@ -50,14 +41,61 @@ pub(crate) fn of_store(store: &Path) -> Result<Arc<RepositoryKey>> {
     }
     let text = Zeroizing::new(files::read("the key of the packages", &path, LIMIT)?);
     let (key, _) = RepositoryKey::read(&text, None)
-        .with_context(|| format!("the key of the packages could not be read: {}", path.display()))?;
-    let public = store.join(PUBLIC);
-    if !files::exists("the public key of the packages", &public)? {
-        files::replace(
-            "the public key of the packages",
-            &public,
-            key.public_armored()?.as_bytes(),
-        )?;
+        .with_context(|| format!("the key of the packages could not be used: {}", path.display()))?;
+    let public = key.public_armored()?;
+    let beside = store.join(PUBLIC);
+    // The private half counts: whoever puts a key of the site's own there need not care for the other file.
+    if fs::read(&beside).ok().as_deref() != Some(public.as_bytes()) {
+        files::replace("the public key of the packages", &beside, public.as_bytes())?;
     }
     Ok(Arc::new(key))
+}
+
+/// The public half of a store's key, in armour. It needs no access to the private one where there is a key already.
+pub(crate) fn public_of_store(store: &Path) -> Result<String> {
+    let path = store.join(PUBLIC);
+    if files::exists("the public key of the packages", &path)? {
+        return files::read_text("the public key of the packages", &path, LIMIT);
+    }
+    Ok(of_store(store)?.public_armored()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_store_has_one_key_for_good() {
+        let store = tempfile::tempdir().unwrap();
+        let public = public_of_store(store.path()).unwrap();
+        assert!(
+            public.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"),
+            "{public}"
+        );
+        let key = of_store(store.path()).unwrap();
+        assert_eq!(key.public_armored().unwrap(), public);
+        assert_eq!(key.created().as_second(), CREATED);
+        let facts = fs::metadata(store.path().join(KEY)).unwrap();
+        assert_eq!(facts.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_of_the_sites_own_takes_its_place() {
+        let store = tempfile::tempdir().unwrap();
+        let first = public_of_store(store.path()).unwrap();
+        let seed = [7; 32];
+        let own = RepositoryKey::generate(NewKey {
+            seed: &seed,
+            user_id: "Site <ops@site.example>",
+            created: jiff::Timestamp::from_second(CREATED).unwrap(),
+        })
+        .unwrap();
+        fs::write(store.path().join(KEY), own.to_armored().unwrap().as_bytes()).unwrap();
+        of_store(store.path()).unwrap();
+        let second = public_of_store(store.path()).unwrap();
+        assert_eq!(second, own.public_armored().unwrap());
+        assert_ne!(first, second);
+    }
 }

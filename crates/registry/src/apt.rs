@@ -1,33 +1,41 @@
 //! The OS packages of a generation as repositories for apt, signed with the site's own key.
 //!
-//! Indexes are made anew for each generation and kept in memory; packages are blobs like any other.
+//! Indexes are made anew for each generation and kept in memory; packages are blobs like any other. What clients see
+//! changes in one step, from one signed release to the next, and three things keep that from breaking any of them:
+//!
+//! - A client in the middle of an update goes on with the release that it has begun with: the indexes and packages of the
+//!   generation before are still there, under their digests and names.
+//! - apt passes over a release that is older than the one it has, without a word. So after a roll-back the date does not
+//!   go back: it is the newest of all generations that the store holds.
+//! - apt refuses a release from the future, and so would every client whose clock is late. So the date is upstream's, and
+//!   [`BACKDATED`] on top of that.
+
+mod sets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use airlock_content::{BlobRead, GenerationView, RootEntry};
-use airlock_ospkg::deb::control::paragraphs;
-use airlock_ospkg::deb::repository::{Description, Entry, RepositoryError, write};
+use airlock_content::{Generation, GenerationView};
+use airlock_ospkg::deb::repository::{RepositoryError, Unsigned, write};
 use airlock_ospkg::openpgp::RepositoryKey;
-use airlock_spec::packages::DebSet;
-use airlock_types::{Digest, ImageManifest, media_type};
+use airlock_types::{Digest, media_type};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Request};
 use crate::catalog::Catalog;
+use crate::config::KeySource;
 use crate::error::{ApiError, Code};
-use crate::manifests::{ReadError, read_whole};
+use crate::manifests::ReadError;
 use crate::reply::{self, Reply};
+use sets::{Gathered, gather};
 
-/// A list of packages with all that is known of them; a thousand packages have one MB of it.
-const CONFIG_LIMIT: u64 = 64 << 20;
-/// How far a release is dated back, so that a client whose clock is a day late does not take it for one of the future.
+pub use sets::{Offer, offers};
+
+/// How far a release is dated back: more than a client's clock is ever late.
 const BACKDATED: SignedDuration = SignedDuration::from_hours(36);
-/// What a pin can name.
-const ORIGIN: &str = "Airlock";
 
 /// The repositories by distribution.
 #[derive(Default)]
@@ -46,35 +54,33 @@ enum Repository {
     Refused(String),
 }
 
-/// The packages for one distribution, of all artifacts together.
-struct Gathered {
-    description: Description,
-    entries: Vec<Entry>,
-}
-
 impl Apt {
-    /// Reads the sets of packages.
-    pub(crate) fn read<V: BlobRead + ?Sized>(
+    /// Makes the repositories of a generation.
+    pub(crate) fn read<V: GenerationView + ?Sized>(
         view: &V,
-        sets: &[(&RootEntry, ImageManifest)],
-        key: Option<&RepositoryKey>,
+        generation: &Generation,
+        key: Option<&KeySource>,
     ) -> Result<Self, ReadError> {
-        let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
-        for (root, image) in sets {
-            let Some(bytes) = read_whole(view, &image.config.digest, CONFIG_LIMIT)? else {
-                continue;
-            };
-            match DebSet::from_bytes(&bytes) {
-                Ok(set) => gather(&mut gathered, &set, image),
-                Err(error) => {
-                    tracing::warn!(reference = %root.reference, %error, "a list of packages cannot be read; it is passed over");
-                }
-            }
+        let sets = sets::of(view, generation)?;
+        if sets.is_empty() {
+            return Ok(Self::default());
         }
-        let repositories = gathered
+        let past = Past::read(view, generation, &sets);
+        let key = match key {
+            Some(key) => key(),
+            None => Err("there is no key to sign packages with".to_owned()),
+        };
+        let mut before = gather(&past.previous);
+        let repositories = gather(sets.values())
             .into_iter()
-            .map(|(distro, gathered)| {
-                let repository = sign(gathered, key).unwrap_or_else(|problem| {
+            .map(|(distro, mut now)| {
+                let newest = past.newest.get(&distro).copied().unwrap_or_default();
+                now.description.date = now.description.date.max(newest);
+                let made = match &key {
+                    Ok(key) => make(now, before.remove(&distro), key),
+                    Err(problem) => Err(problem.clone()),
+                };
+                let repository = made.unwrap_or_else(|problem| {
                     tracing::warn!(distro, problem, "packages cannot be served");
                     Repository::Refused(problem)
                 });
@@ -85,75 +91,113 @@ impl Apt {
     }
 }
 
-fn gather(gathered: &mut BTreeMap<String, Gathered>, set: &DebSet, image: &ImageManifest) {
-    let newest = set.repositories.iter().map(|repository| repository.date).max();
-    let date = Timestamp::from_second(newest.unwrap_or_default()).unwrap_or_default();
-    let into = gathered.entry(set.distro.clone()).or_insert_with(|| Gathered {
-        description: Description {
-            suite: set.codename.clone(),
-            codename: set.codename.clone(),
-            origin: ORIGIN.to_owned(),
-            label: set.distro.clone(),
-            date,
-            architectures: BTreeSet::new(),
-        },
-        entries: Vec::new(),
-    });
-    into.description.date = into.description.date.max(date);
-    into.description
-        .architectures
-        .extend(set.architectures.iter().cloned());
-    let sizes: BTreeMap<Digest, u64> = image
-        .layers
-        .iter()
-        .filter(|layer| layer.media_type == media_type::DEB)
-        .map(|layer| (layer.digest, layer.size))
-        .collect();
-    for package in &set.packages {
-        let entry = paragraphs(package.control.as_bytes())
-            .next()
-            .and_then(Result::ok)
-            .and_then(|paragraph| {
-                let digest = std::str::from_utf8(paragraph.get("SHA256")?).ok()?;
-                let digest: Digest = format!("sha256:{digest}").parse().ok()?;
-                let size = sizes.get(&digest)?;
-                Entry::new(paragraph, &package.component, *size, digest).ok()
-            });
-        if let Some(entry) = entry {
-            into.entries.push(entry);
-        } else {
-            let package = package.control.lines().next().unwrap_or_default();
-            tracing::warn!(
-                distro = set.distro,
-                package,
-                "a package cannot be listed; it is passed over"
-            );
+/// What was there before a generation.
+#[derive(Default)]
+struct Past {
+    /// The newest date of each distribution, in all generations that are held.
+    newest: BTreeMap<String, Timestamp>,
+    /// The sets of the generation that was current before.
+    previous: Vec<sets::Held>,
+}
+
+impl Past {
+    fn read<V: GenerationView + ?Sized>(
+        view: &V,
+        generation: &Generation,
+        current: &BTreeMap<Digest, sets::Held>,
+    ) -> Self {
+        let mut past = Self::default();
+        // The present can be served without the past.
+        if let Err(error) = past.fill(view, generation, current) {
+            tracing::warn!(%error, "earlier generations cannot be read; clients in the middle of an update may have to begin again");
         }
+        past
+    }
+
+    fn fill<V: GenerationView + ?Sized>(
+        &mut self,
+        view: &V,
+        generation: &Generation,
+        current: &BTreeMap<Digest, sets::Held>,
+    ) -> Result<(), ReadError> {
+        let mut earlier: Vec<Digest> = Vec::new();
+        for made in view.moves()?.iter().rev() {
+            if made.id != generation.id && !earlier.contains(&made.id) {
+                earlier.push(made.id);
+            }
+        }
+        let mut seen: BTreeSet<Digest> = current.keys().copied().collect();
+        for (at, id) in earlier.iter().enumerate() {
+            let Some(generation) = view.earlier(id)? else {
+                continue;
+            };
+            if at == 0 {
+                self.previous = sets::of(view, &generation)?.into_values().collect();
+            }
+            let new = Generation {
+                id: generation.id,
+                roots: generation
+                    .roots
+                    .into_iter()
+                    .filter(|root| seen.insert(root.descriptor.digest))
+                    .collect(),
+            };
+            for held in sets::of(view, &new)?.into_values() {
+                let newest = self.newest.entry(held.distro().to_owned()).or_default();
+                *newest = held.date().max(*newest);
+            }
+        }
+        Ok(())
     }
 }
 
-fn sign(gathered: Gathered, key: Option<&RepositoryKey>) -> Result<Repository, String> {
-    let key = key.ok_or_else(|| "there is no key to sign the repository with".to_owned())?;
-    let mut description = gathered.description;
-    description.date = description
-        .date
-        .saturating_sub(BACKDATED)
-        .unwrap_or(description.date);
-    let problem = |error: RepositoryError| error.to_string();
-    let unsigned = write(&description, gathered.entries).map_err(problem)?;
+/// The repository as clients see it, with what those need that have begun with the one before.
+fn make(now: Gathered, before: Option<Gathered>, key: &RepositoryKey) -> Result<Repository, String> {
+    let description = {
+        let mut description = now.description;
+        description.date = description
+            .date
+            .saturating_sub(BACKDATED)
+            .unwrap_or(description.date);
+        description
+    };
+    let unsigned = write(&description, now.entries).map_err(|error| problem(&error))?;
     // The same generation is the same repository to the last byte, whenever and by whichever server it is signed.
-    let files = unsigned.sign(key, description.date).map_err(problem)?;
+    let at = description.date.max(key.created());
+    let mut files = unsigned.sign(key, at).map_err(|error| problem(&error))?;
+    let mut pool = pool_of(&unsigned);
+    if let Some(before) = before
+        && let Ok(before) = write(&before.description, before.entries)
+    {
+        for (path, digest) in pool_of(&before) {
+            pool.entry(path).or_insert(digest);
+        }
+        for (path, bytes) in before.files() {
+            if path.contains("/by-hash/") && !files.contains_key(path) {
+                files.insert(path.clone(), bytes.clone());
+            }
+        }
+    }
     Ok(Repository::Signed {
-        pool: unsigned
-            .pool()
-            .iter()
-            .map(|(path, pooled)| (path.clone(), pooled.digest))
-            .collect(),
+        pool,
         files: files
             .into_iter()
             .map(|(path, bytes)| (path, bytes.into()))
             .collect(),
     })
+}
+
+fn pool_of(repository: &Unsigned) -> BTreeMap<String, Digest> {
+    let pool = repository.pool().iter();
+    pool.map(|(path, pooled)| (path.clone(), pooled.digest)).collect()
+}
+
+/// The problem with what to do about it, for the log and for the answer.
+fn problem(error: &RepositoryError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
+    }
 }
 
 impl<V: GenerationView + 'static> App<V> {
@@ -205,7 +249,12 @@ impl<V: GenerationView + 'static> App<V> {
         }
         let mut reply = reply::ok(reply::OCTETS, bytes.clone());
         let headers = reply.headers_mut();
-        headers.insert(header::CACHE_CONTROL, reply::REVALIDATE);
+        let cache = if rest.contains("/by-hash/") {
+            reply::IMMUTABLE
+        } else {
+            reply::REVALIDATE
+        };
+        headers.insert(header::CACHE_CONTROL, cache);
         headers.insert(header::ETAG, reply::value(&etag));
         Ok(reply)
     }

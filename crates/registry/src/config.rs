@@ -13,6 +13,10 @@ pub type VerifyPassword = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 /// Takes note of a finished request. Called on the server's own threads, so it must not block.
 pub type AccessLog = Arc<dyn Fn(&AccessRecord<'_>) + Send + Sync>;
 
+/// Gives the key that signs repositories of OS packages, or says why there is none. Called on a blocking thread for every
+/// generation that holds packages.
+pub type KeySource = Arc<dyn Fn() -> Result<Arc<RepositoryKey>, String> + Send + Sync>;
+
 /// How a server listens, and within which bounds.
 #[derive(Clone)]
 pub struct Config {
@@ -27,7 +31,7 @@ pub struct Config {
     /// Names under which clients know this server, so that `?ns=` with one of them means "any registry".
     pub own_names: Vec<Host>,
     /// Signs the repositories of OS packages; without it they are not served.
-    pub repository_key: Option<Arc<RepositoryKey>>,
+    pub repository_key: Option<KeySource>,
     /// Bounds.
     pub limits: Limits,
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use airlock_content::{BlobRead, Generation, RootEntry};
-use airlock_ospkg::openpgp::RepositoryKey;
+use airlock_content::{BlobRead, Generation, GenerationView, RootEntry};
 use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, Repository, Tag, annotation, media_type};
 
 use crate::apt::Apt;
 use crate::charts::Charts;
+use crate::config::KeySource;
 use crate::manifests::{ReadError, read_manifest};
 
 /// What a generation offers beside images.
@@ -34,14 +34,13 @@ pub(crate) struct TreeFile {
 impl Extras {
     /// Reads the manifests of file trees and charts; those of images only where the root does not say
     /// what it is.
-    pub(crate) fn read<V: BlobRead + ?Sized>(
+    pub(crate) fn read<V: GenerationView + ?Sized>(
         view: &V,
         generation: &Generation,
-        key: Option<&RepositoryKey>,
+        key: Option<&KeySource>,
     ) -> Result<Self, ReadError> {
         let mut trees = Vec::new();
         let mut charts = Vec::new();
-        let mut packages = Vec::new();
         for root in &generation.roots {
             let kind = root
                 .descriptor
@@ -49,7 +48,7 @@ impl Extras {
                 .get(annotation::KIND)
                 .map(String::as_str);
             let worth_reading = root.subject.is_none()
-                && matches!(kind, None | Some("chart" | "files" | "packages"))
+                && matches!(kind, None | Some("chart" | "files"))
                 && !media_type::is_index(&root.descriptor.media_type);
             if !worth_reading {
                 continue;
@@ -63,14 +62,12 @@ impl Extras {
                 trees.push(tree(root, &image));
             } else if image.config.media_type == media_type::HELM_CONFIG {
                 charts.push((root, image));
-            } else if image.config.media_type == media_type::AIRLOCK_DEB_SET {
-                packages.push((root, image));
             }
         }
         Ok(Self {
             trees,
             charts: Charts::read(view, &charts)?,
-            apt: Apt::read(view, &packages, key)?,
+            apt: Apt::read(view, generation, key)?,
         })
     }
 }

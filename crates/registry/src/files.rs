@@ -187,7 +187,7 @@ impl<V: GenerationView + 'static> App<V> {
         if catalog.known_extras().is_none() {
             let (view, catalog) = (Arc::clone(&self.view), Arc::clone(catalog));
             let key = self.config.repository_key.clone();
-            blocking(move || catalog.extras(&*view, key.as_deref()).map(|_| ()))
+            blocking(move || catalog.extras(&*view, key.as_ref()).map(|_| ()))
                 .await
                 .map_err(|error| ApiError::internal(&error))?;
         }

@@ -48,5 +48,7 @@ mod stall;
 mod v2;
 mod yaml;
 
-pub use config::{AccessLog, AccessRecord, Config, Limits, VerifyPassword};
+pub use apt::{Offer, offers};
+pub use config::{AccessLog, AccessRecord, Config, KeySource, Limits, VerifyPassword};
+pub use manifests::ReadError;
 pub use server::{BindError, Server};

@@ -11,15 +11,21 @@ use crate::reply::value;
 
 /// Content could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+#[non_exhaustive]
+pub enum ReadError {
+    /// The store has a problem.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A blob has a problem.
     #[error("a blob could not be read: {digest}")]
     Io {
+        /// Which.
         digest: Digest,
+        /// Why.
         #[source]
         source: std::io::Error,
     },
+    /// The server is stopping.
     #[error("the task that reads was stopped")]
     Task,
 }
@@ -30,9 +36,6 @@ pub(crate) struct ReadManifest {
     pub(crate) bytes: Bytes,
 }
 
-/// Reads a manifest; `None` where it is not held. For blocking threads.
-///
-/// The type is the one that its descriptor declares; only one that declares none is guessed.
 /// All bytes of a small blob; none if it is not there or longer than `limit`.
 pub(crate) fn read_whole<V: BlobRead + ?Sized>(
     view: &V,
@@ -52,6 +55,9 @@ pub(crate) fn read_whole<V: BlobRead + ?Sized>(
     Ok(Some(bytes.into()))
 }
 
+/// Reads a manifest; `None` where it is not held. For blocking threads.
+///
+/// The type is the one that its descriptor declares; only one that declares none is guessed.
 pub(crate) fn read_manifest<V: BlobRead + ?Sized>(
     view: &V,
     digest: &Digest,

@@ -106,6 +106,11 @@ impl<'a, S: MetadataSource> Asker<'a, S> {
         self.source.document(url, limit).await
     }
 
+    pub(crate) async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.signed_document(url, limit).await
+    }
+
     /// A document that several artifacts may need (a repository index): fetched once.
     pub(crate) async fn shared_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
         let cell = {

@@ -6,9 +6,11 @@
 mod artifact;
 mod closure;
 mod fetch;
+mod inputs;
 mod repositories;
 
 use airlock_content::MetadataSource;
+use airlock_ospkg::deb::chain::ChainError;
 use airlock_ospkg::openpgp::{Override, Policy};
 use airlock_spec::lock::Artifact;
 use airlock_spec::manifest::{PackageException, PackagesRequest};
@@ -19,6 +21,7 @@ use crate::ask::Asker;
 use crate::error::Cause;
 use crate::request::Request;
 
+pub(crate) use inputs::changed;
 pub use repositories::{AptConfiguration, AptFile};
 
 /// Why packages could not be pinned.
@@ -27,6 +30,15 @@ pub enum PackagesError {
     /// Only Debian and what comes of it.
     #[error("packages of this distribution cannot be carried yet: {0}")]
     Distro(String),
+    /// None of the platforms is one that the distribution has packages for.
+    #[error("no architecture of {0} is among the platforms")]
+    NoArchitecture(String),
+    /// A name for an architecture that is not asked for.
+    #[error("the package is wanted for an architecture that is not: {0}")]
+    OtherArchitecture(String),
+    /// A lock is read by many.
+    #[error("the address of a repository holds credentials, which would stand in the lock: {0}")]
+    Secret(String),
     /// No repositories are given, and the builder's own are not for this distribution.
     #[error("there is no repository for {wanted}, and {own}")]
     NoRepository {
@@ -100,36 +112,25 @@ pub enum PackagesError {
         source: airlock_ospkg::deb::pins::PinError,
     },
     /// Nothing is called so.
-    #[error("there is no package {name} for {architecture}{meant}")]
+    #[error("there is no package for {architecture} of this name: {name}")]
     NoPackage {
         /// What was asked for.
         name: String,
         /// For which architecture.
         architecture: String,
         /// What may have been meant.
-        meant: String,
+        meant: Option<String>,
     },
-    /// There is no such version.
-    #[error("there is no version {version} of {name} for {architecture}; there are {}", .known.join(", "))]
-    NoVersion {
-        /// The package.
-        name: String,
-        /// The version or release asked for.
-        version: String,
-        /// For which architecture.
-        architecture: String,
-        /// The versions that there are.
-        known: Vec<String>,
-    },
-    /// A name that can be several packages.
-    #[error("{name} is no package of its own for {architecture}, but provided by {}", .providers.join(", "))]
-    Virtual {
-        /// The name.
+    /// A name that stands for no version, or for several packages.
+    #[error("the package cannot be had for {architecture}: {name}")]
+    Word {
+        /// What was asked for.
         name: String,
         /// For which architecture.
         architecture: String,
-        /// Who provides it.
-        providers: Vec<String>,
+        /// Why not.
+        #[source]
+        source: airlock_ospkg::deb::solve::WordError,
     },
     /// They do not fit together.
     #[error("the packages cannot be installed on {architecture}")]
@@ -155,18 +156,19 @@ pub(crate) async fn resolve<S: MetadataSource>(
     wanted: &PackagesRequest,
     platforms: &[Platform],
 ) -> Result<Artifact, Cause> {
-    let architectures = architectures(wanted, platforms);
+    let architectures = architectures(wanted, platforms)?;
     let policy = policy(wanted, asker.now);
     let repositories = repositories::of(asker, wanted).await?;
-    let mut releases = Vec::new();
-    for repository in &repositories {
-        releases.push(fetch::release(asker, repository, &architectures, &policy).await?);
-    }
+    let releases = repositories
+        .iter()
+        .map(|repository| fetch::release(asker, repository, &architectures, &policy));
+    let releases = futures::future::try_join_all(releases).await?;
     let installed = closure::installed(asker, wanted).await?;
+    let inputs = inputs::of(asker, wanted).await?;
     let (request, wanted) = (request.clone(), wanted.clone());
     blocking(move || {
         let chosen = closure::choose(&wanted, &architectures, &releases, installed.as_deref())?;
-        artifact::pin(&request, &wanted, &architectures, &releases, &chosen)
+        artifact::pin(&request, &wanted, &architectures, inputs, &releases, &chosen)
     })
     .await
 }
@@ -185,35 +187,80 @@ impl PackagesError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NoRepository { wanted, .. } => Some(format!(
-                "give it repos, for example [{{uri: \"https://deb.debian.org/debian\", suites: [CODENAME OF {wanted}], components: [main], \
-                 signed-by: KEYRING}}], or build on such a machine"
+                "give it repos, for example [{{uri: \"https://deb.example.org/debian\", suites: [CODENAME], components: [main], \
+                 signed-by: KEYRING}}], or lock on a machine with {wanted}"
             )),
+            Self::NoIndex { .. } => Some(
+                "name architectures that it has, or give the packages repos of their own".to_owned(),
+            ),
+            Self::NoArchitecture(_) => {
+                Some("add linux/amd64 to platforms, or architectures to the packages".to_owned())
+            }
+            Self::OtherArchitecture(_) => {
+                Some("add its platform, or name it in architectures".to_owned())
+            }
+            Self::Secret(_) => Some(
+                "take them out; give them with --authfile, or in the file that podman login writes".to_owned(),
+            ),
             Self::Unsigned(_) => {
                 Some("add signed-by to the repository, or keyrings to the packages".to_owned())
             }
-            Self::Chain { source, .. } => source.accepted_by().map(|lifted| {
-                format!(
-                    "if that is known and accepted, add `allow: [{}]`",
-                    exception(lifted)
-                )
-            }),
-            Self::Virtual { .. } => Some("name one of them".to_owned()),
+            Self::Chain {
+                source: ChainError::Size { .. } | ChainError::Checksum { .. },
+                ..
+            } => Some(
+                "a mirror in the middle of its own update does that; try again in some minutes, or use another".to_owned(),
+            ),
+            Self::Chain { source, .. } => {
+                let lifted = source.accepted_by().and_then(exception);
+                let allow = lifted.map(|word| format!("if that is known and accepted, add `allow: [{word}]`"));
+                let other = match source {
+                    ChainError::Release(error) => error.hint().map(str::to_owned),
+                    _ => None,
+                };
+                let hints: Vec<String> = other.into_iter().chain(allow).collect();
+                (!hints.is_empty()).then(|| hints.join("; "))
+            }
+            Self::Keyring { source, .. } => source.hint().map(str::to_owned),
+            Self::Unsolvable { .. } => Some(
+                "name a version that fits, pin a release, or describe the nodes in base".to_owned(),
+            ),
+            Self::NoPackage { meant: Some(meant), .. } => Some(format!("did you mean {meant}?")),
             _ => None,
         }
     }
 }
 
-/// The word of the manifest that lifts a defence.
-fn exception(lifted: Override) -> &'static str {
-    match lifted {
+/// The word of the manifest that lifts a defence, where there is one.
+fn exception(lifted: Override) -> Option<&'static str> {
+    Some(match lifted {
         Override::WeakKey => "weak-key",
         Override::WeakDigest | Override::WeakChecksum => "weak-digest",
-        _ => "expired-release",
-    }
+        Override::ExpiredRelease | Override::ExpiredKey => "expired-release",
+        _ => return None,
+    })
 }
 
+/// Distributions whose packages are not Debian's, by how their names begin.
+const RPM: [&str; 11] = [
+    "alma",
+    "amzn",
+    "centos",
+    "fedora",
+    "ol-",
+    "openeuler",
+    "opensuse",
+    "rhel",
+    "rocky",
+    "sle",
+    "suse",
+];
+
 /// Debian's names of the architectures of the platforms, or those that the request names.
-fn architectures(wanted: &PackagesRequest, platforms: &[Platform]) -> Vec<String> {
+fn architectures(wanted: &PackagesRequest, platforms: &[Platform]) -> Result<Vec<String>, PackagesError> {
+    if RPM.iter().any(|name| wanted.distro.starts_with(name)) {
+        return Err(PackagesError::Distro(wanted.distro.clone()));
+    }
     let mut all: Vec<String> = if wanted.architectures.is_empty() {
         platforms
             .iter()
@@ -225,7 +272,19 @@ fn architectures(wanted: &PackagesRequest, platforms: &[Platform]) -> Vec<String
     };
     all.sort();
     all.dedup();
-    all
+    if all.is_empty() {
+        return Err(PackagesError::NoArchitecture(wanted.distro.clone()));
+    }
+    // `curl:arm64` is for nodes of one architecture; without such nodes it would be left out without a word.
+    let lost = wanted.names.iter().find(|name| {
+        let name = name.split(['=', '/']).next().unwrap_or_default();
+        let of = name.split_once(':').map(|(_, of)| of);
+        of.is_some_and(|of| !["any", "native"].contains(&of) && !all.iter().any(|known| known == of))
+    });
+    match lost {
+        Some(name) => Err(PackagesError::OtherArchitecture(name.clone())),
+        None => Ok(all),
+    }
 }
 
 fn debian_name(platform: &Platform) -> Option<&'static str> {

@@ -6,8 +6,7 @@ use airlock_content::digest_of;
 use airlock_spec::Version;
 use airlock_spec::lock::Kind;
 use airlock_spec::manifest::{
-    ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, PackageBase,
-    PackagesRequest, Place,
+    ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, PackagesRequest, Place,
 };
 use airlock_types::{Digest, Platform, json};
 use serde_json::{Value, json};
@@ -55,12 +54,7 @@ impl Request {
             Ask::Files { files, .. } => files
                 .iter()
                 .any(|file| matches!(file.source, FileSource::Path { .. })),
-            Ask::Packages { wanted, .. } => {
-                matches!(
-                    wanted.base,
-                    PackageBase::Status { .. } | PackageBase::Installed { .. }
-                )
-            }
+            Ask::Packages { .. } => false,
         }
     }
 

@@ -189,6 +189,7 @@ async fn one<S: MetadataSource>(
     if let Some(previous) = previous
         && previous.request == request.fingerprint
         && !request.is_local()
+        && !packages_changed(asker, request, previous).await?
     {
         return Ok(Artifact {
             name: request.name.clone(),
@@ -206,6 +207,18 @@ async fn one<S: MetadataSource>(
         } => files::resolve(asker, request, component, version, files, previous).await,
         Ask::Packages { wanted, platforms } => packages::resolve(asker, request, wanted, platforms).await,
     }
+}
+
+/// Whether packages depend on files of this machine that are not what they were.
+async fn packages_changed<S: MetadataSource>(
+    asker: &Asker<'_, S>,
+    request: &Request,
+    previous: &Artifact,
+) -> Result<bool, Cause> {
+    let Ask::Packages { wanted, .. } = &request.ask else {
+        return Ok(false);
+    };
+    Ok(!packages::changed(asker, wanted, previous).await?.is_empty())
 }
 
 /// Values files are used when a chart is installed; that they are there is checked now.

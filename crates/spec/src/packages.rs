@@ -1,7 +1,11 @@
 //! The configuration of an artifact of OS packages: what a site needs to know to make a repository of it.
 
-use airlock_types::{Digest, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+use airlock_types::{Digest, json, media_type};
 use serde::{Deserialize, Serialize};
+
+use crate::lock::Artifact;
 
 /// The format that this version writes and reads.
 pub const VERSION: u32 = 1;
@@ -23,12 +27,24 @@ pub struct DebSet {
     pub wanted: Vec<String>,
     /// Whether what is only recommended was wanted, too.
     pub recommends: bool,
+    /// The files of the builder that the choice depends on, in order of their path.
+    pub inputs: Vec<Input>,
     /// What the nodes are taken to have already, in order of architecture and name.
     pub base: Vec<Installed>,
     /// The packages, in order of name, version and architecture.
     pub packages: Vec<DebPackage>,
     /// Where they come from, and how that was established.
     pub repositories: Vec<DebRepository>,
+}
+
+/// A file beside the manifest, as it was when the lock was made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    /// Its path, as written in the manifest.
+    pub path: String,
+    /// What it was.
+    pub digest: Digest,
 }
 
 /// A package that is taken to be installed.
@@ -123,6 +139,70 @@ impl DebSet {
             None => Ok(set),
         }
     }
+
+    /// What a locked artifact says of its packages; none if it holds no Debian packages.
+    pub fn of(artifact: &Artifact) -> Option<Self> {
+        let mut pins = artifact.blobs.iter();
+        let config = pins.find(|pin| pin.media_type == media_type::AIRLOCK_DEB_SET)?;
+        Self::from_bytes(artifact.inline.get(&config.digest)?.as_bytes()).ok()
+    }
+
+    /// Versions by name and architecture.
+    fn versions(&self) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
+        let mut versions: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+        for package in &self.packages {
+            let field = |name| package.field(name).unwrap_or_default();
+            let name = (field("Package"), field("Architecture"));
+            versions.entry(name).or_default().insert(field("Version"));
+        }
+        versions
+    }
+}
+
+impl DebPackage {
+    /// A field of its paragraph, as far as it stands on one line.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.control.lines().find_map(|line| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// A package that is not in both of two sets in the same versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageChange {
+    /// Its name.
+    pub name: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// The versions before, mostly one; none if it is new.
+    pub from: Vec<String>,
+    /// The versions now; none if it is gone.
+    pub to: Vec<String>,
+}
+
+/// What has changed from one set to another, in order of name and architecture.
+pub fn changes(from: &DebSet, to: &DebSet) -> Vec<PackageChange> {
+    let (before, after) = (from.versions(), to.versions());
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let versions = |of: Option<&BTreeSet<&str>>| -> Vec<String> {
+        of.into_iter()
+            .flatten()
+            .map(|&version| version.to_owned())
+            .collect()
+    };
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| PackageChange {
+            name: name.0.to_owned(),
+            architecture: name.1.to_owned(),
+            from: versions(before.get(name)),
+            to: versions(after.get(name)),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -138,6 +218,7 @@ mod tests {
             architectures: vec!["amd64".into()],
             wanted: vec!["chrony".into()],
             recommends: true,
+            inputs: Vec::new(),
             base: Vec::new(),
             packages: vec![DebPackage {
                 control: "Package: chrony\nVersion: 4.3-2\n".into(),
@@ -154,6 +235,17 @@ mod tests {
             }],
         };
         assert_eq!(DebSet::from_bytes(&set.to_bytes()).unwrap(), set);
+        assert_eq!(set.packages[0].field("version"), Some("4.3-2"));
+        let mut later = set.clone();
+        assert_eq!(changes(&set, &later), []);
+        later.packages[0].control = "Package: chrony\nVersion: 4.5-1\n".into();
+        let changed = changes(&set, &later);
+        assert_eq!(
+            (&changed[0].from[..], &changed[0].to[..]),
+            (&["4.3-2".to_owned()][..], &["4.5-1".to_owned()][..])
+        );
+        later.packages.clear();
+        assert_eq!(changes(&set, &later)[0].to.len(), 0);
         set.packages[0].repository = 1;
         assert!(matches!(
             DebSet::from_bytes(&set.to_bytes()),

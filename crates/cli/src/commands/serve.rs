@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use airlock_content::GenerationView;
 use airlock_hash::Engine;
-use airlock_ospkg::openpgp::RepositoryKey;
-use airlock_registry::{AccessRecord, Config, Server};
+use airlock_registry::{AccessRecord, Config, KeySource, Server};
 use airlock_store::Store;
 use airlock_types::Host;
 use anyhow::Context;
@@ -75,11 +74,8 @@ fn serve<V: GenerationView + 'static>(
             }
         }));
     }
-    let generation = view.generation()?;
-    if repository_key::is_needed(&generation) {
-        config.repository_key = repository_key(args, &mut lines);
-    }
-    let roots = generation.roots.len();
+    config.repository_key = Some(repository_key(args));
+    let roots = view.generation()?.roots.len();
     interrupt::serving(async move {
         let server = Server::bind(config)
             .await
@@ -105,18 +101,18 @@ fn serve<V: GenerationView + 'static>(
 }
 
 /// The key for OS packages. Without it all but these are served, as from a store that cannot be written to.
-fn repository_key(args: &ServeArgs, lines: &mut Vec<String>) -> Option<Arc<RepositoryKey>> {
-    if !args.path.is_dir() {
-        lines.push("OS packages are served from a store only; import the bundle for them".to_owned());
-        return None;
-    }
-    match repository_key::of_store(&args.path) {
-        Ok(key) => Some(key),
-        Err(failure) => {
-            lines.push(format!("OS packages are not served: {:#}", failure.error));
-            None
+fn repository_key(args: &ServeArgs) -> KeySource {
+    let path = args.path.clone();
+    Arc::new(move || {
+        if path.is_dir() {
+            repository_key::of_store(&path).map_err(|failure| format!("{:#}", failure.error))
+        } else {
+            Err(
+                "OS packages are served from a store only, whose key signs them: import the bundle first"
+                    .to_owned(),
+            )
         }
-    }
+    })
 }
 
 fn access(record: &AccessRecord<'_>) -> String {

@@ -1,13 +1,13 @@
 //! The artifact: the packages, what a site must know to serve them, and the evidence for both.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use airlock_content::digest_of;
+use airlock_ospkg::deb::chain::ChainError;
 use airlock_ospkg::deb::repository::Entry;
 use airlock_spec::lock::{Artifact, Kind, Pin, Source};
 use airlock_spec::manifest::PackagesRequest;
-use airlock_spec::packages::{DebPackage, DebRepository, DebSet, EvidenceFile, VERSION};
+use airlock_spec::packages::{DebPackage, DebRepository, DebSet, EvidenceFile, Input, VERSION};
 use airlock_types::{Descriptor, Digest, annotation, json, media_type};
 use serde_json::json;
 
@@ -63,6 +63,7 @@ pub(super) fn pin(
     request: &Request,
     wanted: &PackagesRequest,
     architectures: &[String],
+    inputs: Vec<Input>,
     releases: &[Release],
     chosen: &Chosen,
 ) -> Result<Artifact, Cause> {
@@ -79,6 +80,7 @@ pub(super) fn pin(
         architectures: architectures.to_vec(),
         wanted: wanted.names.clone(),
         recommends: wanted.recommends,
+        inputs,
         base: chosen.base.iter().cloned().collect(),
         packages,
         repositories,
@@ -187,7 +189,12 @@ fn packages(parts: &mut Parts, releases: &[Release], chosen: &Chosen) -> Result<
                     address: format!("{}{}", release.address, index.path),
                     source,
                 };
-                let package = package.map_err(chain)?;
+                let package = match package {
+                    Ok(package) => package,
+                    // Somebody else's entry that nobody wants; where it is wanted, it is missed below.
+                    Err(ChainError::Entry { .. }) => continue,
+                    Err(error) => return Err(chain(error).into()),
+                };
                 let name = (
                     package.name.to_owned(),
                     package.version.to_owned(),
@@ -225,19 +232,25 @@ fn packages(parts: &mut Parts, releases: &[Release], chosen: &Chosen) -> Result<
         }
     }
     if let Some((name, version, _)) = chosen.packages.keys().find(|name| !found.contains_key(*name)) {
-        return Err(Cause::Packages(Arc::new(PackagesError::NoDigest(format!(
-            "{name} {version}"
-        )))));
+        return Err(PackagesError::NoDigest(format!("{name} {version}")).into());
     }
     Ok(found.into_values().collect())
 }
 
-/// The codename that clients of a distribution use: that of its first release without a part of its own.
+/// The codename that clients of a distribution use: that of the release that has the distribution's own version, `12.8` for
+/// `debian-12`, and no suffix as updates have; else the shortest that there is.
 fn codename(distro: &str, releases: &[Release]) -> String {
-    let known: BTreeSet<&str> = releases
-        .iter()
-        .filter_map(|release| release.signed.release().codename.as_deref())
-        .collect();
-    let shortest = known.into_iter().min_by_key(|name| name.len());
-    shortest.unwrap_or(distro).to_owned()
+    let named = |release: &'_ Release| -> Option<(bool, usize, String)> {
+        let said = release.signed.release();
+        let codename = said.codename.clone().or_else(|| said.suite.clone())?;
+        let number = distro.rsplit('-').next().unwrap_or_default();
+        let version = said.version.as_deref().unwrap_or_default();
+        let own = version
+            .strip_prefix(number)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            && !codename.contains('-');
+        Some((!own, codename.len(), codename))
+    };
+    let best = releases.iter().filter_map(named).min();
+    best.map_or_else(|| distro.to_owned(), |(_, _, codename)| codename)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use airlock_content::MetadataSource;
 use airlock_ospkg::deb::control::paragraphs;
 use airlock_ospkg::deb::pins::{Policy, Preferences};
-use airlock_ospkg::deb::solve::{Candidates, Request, Solution, Why, solve};
+use airlock_ospkg::deb::solve::{Candidates, Request, Solution, Why, WordError, solve, wanted};
 use airlock_ospkg::deb::universe::{Builder, Origin, PackageId, Priority, RecordId, Universe};
 use airlock_spec::manifest::{PackageBase, PackagesRequest};
 use airlock_spec::packages::Installed;
@@ -29,8 +29,9 @@ pub(super) struct Chosen {
     pub(super) base: BTreeSet<Installed>,
 }
 
-/// What apt itself needs, beside what is essential: a system without it cannot be installed to.
-const APT: &str = "apt";
+/// What a system has beside what is essential or required: without apt it cannot be installed to; and it was made with a
+/// merged `/usr` rather than converted, or it would have `usrmerge`, and with that perl, for which few systems have room.
+const BESIDE: [&str; 2] = ["apt", "usr-is-merged"];
 
 /// The status file of a node, where the request names one.
 pub(super) async fn installed<S: MetadataSource>(
@@ -73,7 +74,7 @@ pub(super) fn choose(
             });
         }
         let candidates = Candidates::new(&universe, &policy, &installed);
-        let names = names(&wanted.names, architecture, &universe, &candidates)?;
+        let names = names(&wanted.names, architecture, &universe)?;
         let request = Request {
             wanted: names,
             recommends: wanted.recommends,
@@ -200,7 +201,7 @@ fn minimal_system(
             && candidates.of(*package).is_some_and(|record| {
                 universe.is_essential(record)
                     || universe.priority(record) == Priority::Required
-                    || universe.name(*package) == APT
+                    || BESIDE.contains(&universe.name(*package))
             })
     };
     let request = Request {
@@ -227,7 +228,7 @@ fn minimal_system(
             let name = (get("Package"), get("Version"), get("Architecture"));
             // Taken out, since another index may list the same version.
             if chosen.packages.remove(&name).is_some() {
-                status.extend_from_slice(paragraph.bytes());
+                status.extend_from_slice(paragraph.bytes().trim_ascii_end());
                 status.extend_from_slice(b"\nStatus: install ok installed\n\n");
             }
         }
@@ -235,135 +236,68 @@ fn minimal_system(
     Ok(status)
 }
 
-/// What the names mean, as apt-get(8) reads them: `name`, `name:architecture`, `name=version`, `name/release`, `task^`.
+/// What the names mean for nodes of one architecture.
 fn names(
     names: &[String],
     architecture: &str,
     universe: &Universe,
-    candidates: &Candidates,
 ) -> Result<Vec<(PackageId, Option<RecordId>)>, PackagesError> {
     let mut found = Vec::new();
     for name in names {
-        if let Some(task) = name.strip_suffix('^') {
-            let of_task = |package: &PackageId| {
-                universe.architecture(*package) == architecture
-                    && candidates
-                        .of(*package)
-                        .is_some_and(|record| universe.tasks(record).any(|name| name == task))
-            };
-            let before = found.len();
-            found.extend(universe.packages().filter(of_task).map(|package| (package, None)));
-            if found.len() == before {
-                return Err(no_package(name, architecture, universe));
-            }
+        let Some(word) = for_architecture(name, architecture) else {
             continue;
-        }
-        let (rest, version) = match name.split_once('=') {
-            Some((rest, version)) => (rest, Some(Wanted::Version(version))),
-            None => match name.split_once('/') {
-                Some((rest, release)) => (rest, Some(Wanted::Release(release))),
-                None => (name.as_str(), None),
+        };
+        let meant = wanted(universe, &word).map_err(|source| match source {
+            WordError::Unknown(_) => PackagesError::NoPackage {
+                name: word.clone(),
+                architecture: architecture.to_owned(),
+                meant: nearest(&word, universe),
             },
-        };
-        let (plain, of) = match rest.split_once(':') {
-            // A name for one architecture says nothing about nodes of another.
-            Some((_, of)) if of != architecture && of != "any" && of != "native" => continue,
-            Some((plain, _)) => (plain, None),
-            None => (rest, None),
-        };
-        let package = match universe.package(plain, of) {
-            Some(package) => package,
-            None => only_provider(plain, architecture, universe, candidates)?,
-        };
-        let record = match version {
-            None => None,
-            Some(version) => Some(version.of(package, name, architecture, universe)?),
-        };
-        found.push((package, record));
+            source => PackagesError::Word {
+                name: name.clone(),
+                architecture: architecture.to_owned(),
+                source,
+            },
+        })?;
+        found.extend(meant);
     }
     Ok(found)
 }
 
-enum Wanted<'a> {
-    Version(&'a str),
-    Release(&'a str),
-}
-
-impl Wanted<'_> {
-    fn of(
-        &self,
-        package: PackageId,
-        name: &str,
-        architecture: &str,
-        universe: &Universe,
-    ) -> Result<RecordId, PackagesError> {
-        let fits = |record: &&RecordId| match self {
-            Self::Version(version) => universe.version(**record) == *version,
-            Self::Release(release) => universe.indexes(**record).any(|index| {
-                let origin = universe.origin(index);
-                [&origin.archive, &origin.codename, &origin.version]
-                    .into_iter()
-                    .any(|known| known == release)
-            }),
-        };
-        let versions = universe.versions(package);
-        versions.iter().find(fits).copied().ok_or_else(|| {
-            let mut known: Vec<String> = versions
-                .iter()
-                .map(|record| universe.version(*record).to_owned())
-                .collect();
-            known.dedup();
-            PackagesError::NoVersion {
-                name: universe.name(package).to_owned(),
-                version: name
-                    .split_once(['=', '/'])
-                    .map_or_else(String::new, |(_, version)| version.to_owned()),
-                architecture: architecture.to_owned(),
-                known,
-            }
-        })
+/// A name without its architecture; none if it is for nodes of another one.
+fn for_architecture(name: &str, architecture: &str) -> Option<String> {
+    let end = name.find(['=', '/']).unwrap_or(name.len());
+    let (plain, rest) = name.split_at(end);
+    match plain.split_once(':') {
+        None => Some(name.to_owned()),
+        Some((plain, of)) if of == architecture || ["any", "native"].contains(&of) => {
+            Some(format!("{plain}{rest}"))
+        }
+        Some(_) => None,
     }
 }
 
-/// A name that is only provided stands for its provider if there is just one, as for apt.
-fn only_provider(
-    name: &str,
-    architecture: &str,
-    universe: &Universe,
-    candidates: &Candidates,
-) -> Result<PackageId, PackagesError> {
-    let providers: BTreeSet<PackageId> = universe
-        .providers(name)
-        .into_iter()
-        .map(|record| (universe.package_of_record(record), record))
-        .filter(|(package, record)| candidates.of(*package) == Some(*record))
-        .map(|(package, _)| package)
-        .collect();
-    let mut all = providers.iter();
-    match (all.next(), all.next()) {
-        (None, _) => Err(no_package(name, architecture, universe)),
-        (Some(only), None) => Ok(*only),
-        (Some(_), Some(_)) => Err(PackagesError::Virtual {
-            name: name.to_owned(),
-            architecture: architecture.to_owned(),
-            providers: providers
-                .iter()
-                .map(|package| universe.name(*package).to_owned())
-                .collect(),
-        }),
-    }
-}
-
-fn no_package(name: &str, architecture: &str, universe: &Universe) -> PackagesError {
-    let nearest = universe
-        .packages()
-        .map(|package| universe.name(package))
+fn nearest(name: &str, universe: &Universe) -> Option<String> {
+    let known = universe.packages().map(|package| universe.name(package));
+    known
         .map(|known| (strsim::osa_distance(name, known), known))
         .filter(|(distance, _)| *distance <= 2)
-        .min();
-    PackagesError::NoPackage {
-        name: name.to_owned(),
-        architecture: architecture.to_owned(),
-        meant: nearest.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?")),
+        .min()
+        .map(|(_, known)| known.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_for_one_architecture() {
+        let of = |name| for_architecture(name, "arm64");
+        assert_eq!(of("curl").as_deref(), Some("curl"));
+        assert_eq!(of("curl:arm64=1:2").as_deref(), Some("curl=1:2"));
+        assert_eq!(of("curl=1:2").as_deref(), Some("curl=1:2"));
+        assert_eq!(of("curl:any/bookworm").as_deref(), Some("curl/bookworm"));
+        assert_eq!(of("curl:amd64"), None);
+        assert_eq!(of("web-server^").as_deref(), Some("web-server^"));
     }
 }

@@ -1,7 +1,7 @@
 //! Where packages come from, and who may sign them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use airlock_content::{MetadataSource, Origin};
 use airlock_ospkg::deb::sources::{Source, Suite, read_list, read_sources};
@@ -142,6 +142,19 @@ fn no_repository(wanted: &str, own: String) -> PackagesError {
     }
 }
 
+/// The files beside the manifest that a list of sources names.
+pub(super) fn keyrings_of(path: &Path, content: &[u8]) -> Result<Vec<PathBuf>, PackagesError> {
+    let sources = AptFile {
+        name: path.display().to_string(),
+        content: content.to_vec(),
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let named = entries(&sources)?
+        .into_iter()
+        .flat_map(|source| source.signed_by.paths);
+    Ok(named.map(|path| folder.join(path)).collect())
+}
+
 /// The keyrings that a file of sources names, relative to it.
 async fn named<S: MetadataSource>(
     asker: &Asker<'_, S>,
@@ -241,6 +254,9 @@ fn repository(
     keyring: &Keyring,
 ) -> Result<Repository, PackagesError> {
     let url = |text: &str| match Url::parse(text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => Err(PackagesError::Secret(
+            url.host_str().unwrap_or_default().to_owned(),
+        )),
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(PackagesError::Address(text.to_owned())),
     };

@@ -194,11 +194,7 @@ fn words_choose_versions_releases_architectures_and_tasks() {
         .unwrap();
     builder.add(backports, index("a 2").as_bytes()).unwrap();
     let all = builder.finish();
-    let check = |words: &str| {
-        run(&all, words, false)
-            .map(|it| it.join(" "))
-            .unwrap_or_else(|it| it)
-    };
+    let check = |words: &str| run(&all, words, false).map_or_else(|it| it, |it| it.join(" "));
     assert_eq!(check("a"), "a=1");
     assert_eq!(check("a=2"), "a=2");
     assert_eq!(check("a/stable-backports"), "a=2");
@@ -256,9 +252,7 @@ fn what_is_installed_stays_is_upgraded_or_makes_room() {
             ..Origin::default()
         };
         builder.add(origin, status(installed).as_bytes()).unwrap();
-        run(&builder.finish(), words, false)
-            .map(|it| it.join(" "))
-            .unwrap_or_else(|it| it)
+        run(&builder.finish(), words, false).map_or_else(|it| it, |it| it.join(" "))
     };
     assert_eq!(with("b 1", "a 1 Depends: b\nb 1", "a"), "a=1");
     assert_eq!(with("b 1", "a 1 Depends: b\nb 2", "a"), "a=1");
