@@ -106,20 +106,24 @@ impl<'a, S: MetadataSource> Asker<'a, S> {
         self.source.document(url, limit).await
     }
 
-    pub(crate) async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
-        let _permit = self.permits.acquire().await;
-        self.source.signed_document(url, limit).await
+    /// A document that vouches for itself: fetched once, so that all of a lock is from one release of a repository.
+    pub(crate) async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
+        let fetch = async || {
+            let _permit = self.permits.acquire().await;
+            self.source.signed_document(url, limit).await.map_err(Arc::new)
+        };
+        self.shared(url).get_or_init(fetch).await.clone()
     }
 
     /// A document that several artifacts may need (a repository index): fetched once.
     pub(crate) async fn shared_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
-        let cell = {
-            let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(documents.entry(url.clone()).or_default())
-        };
-        cell.get_or_init(async || self.document(url, limit).await.map_err(Arc::new))
-            .await
-            .clone()
+        let fetch = async || self.document(url, limit).await.map_err(Arc::new);
+        self.shared(url).get_or_init(fetch).await.clone()
+    }
+
+    fn shared(&self, url: &Url) -> Shared {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(documents.entry(url.clone()).or_default())
     }
 
     pub(crate) async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {

@@ -24,7 +24,9 @@ impl Place {
         archive.package("base", "12", "Essential: yes\n");
         archive.package("apt", "2.6", "Depends: base\n");
         archive.package("app", "1.0", "Depends: libapp (>= 1.0), tool | other\n");
-        archive.package("libapp", "1.0", "Depends: base\n");
+        archive.package("libapp", "1.0", "Depends: base, libbase (= 5)\n");
+        archive.package("libbase", "5", "Depends: base-data (= 5)\nPriority: required\n");
+        archive.package("base-data", "5", "Priority: required\n");
         archive.package("tool", "1:3-1", "Architecture: all\n");
         archive.package("unwanted", "1", "");
         archive.publish(&Signing::default());
@@ -152,7 +154,7 @@ fn from_an_archive_to_apt() {
     let served = place.serve("store");
     let apt = place.client("store", &served);
     apt.quietly(&["update"]);
-    // What the nodes have already is not carried, and what nobody needs neither.
+    // What the nodes have already is not carried, nor is what nobody needs.
     place.install(&apt, &["base_12", "apt_2.6"]);
     apt.quietly(&["install", "--yes", "--download-only", "app"]);
     let downloaded: Vec<(String, Vec<u8>)> = apt
@@ -166,9 +168,12 @@ fn from_an_archive_to_apt() {
         })
         .collect();
     let upstream = |name: &str| fs::read(place.archive.path(format!("pool/{name}.deb").as_str())).unwrap();
+    // But for what has to be in step with it.
     let expected = [
         ("app_1.0_amd64.deb", upstream("app_1.0")),
+        ("base-data_5_amd64.deb", upstream("base-data_5")),
         ("libapp_1.0_amd64.deb", upstream("libapp_1.0")),
+        ("libbase_5_amd64.deb", upstream("libbase_5")),
         ("tool_1%3a3-1_all.deb", upstream("tool_1:3-1")),
     ];
     let names: Vec<&str> = downloaded.iter().map(|(name, _)| name.as_str()).collect();
@@ -229,12 +234,22 @@ fn an_upgrade_and_a_roll_back() {
     let before = metadata(&served);
     place.install(
         &apt,
-        &["base_12", "apt_2.6", "app_1.0", "libapp_1.0", "tool_1:3-1"],
+        &[
+            "base_12",
+            "apt_2.6",
+            "app_1.0",
+            "libapp_1.0",
+            "libbase_5",
+            "base-data_5",
+            "tool_1:3-1",
+        ],
     );
     let nothing = apt.quietly(&["--simulate", "upgrade"]);
     assert!(nothing.contains("0 upgraded"), "{nothing}");
 
-    place.archive.package("libapp", "1.1", "Depends: base\n");
+    place
+        .archive
+        .package("libapp", "1.1", "Depends: base, libbase (= 5)\n");
     place.archive.publish(&Signing::default());
     place.manifest("site", "2.0.0", "[app]", "");
     fs::rename(
@@ -290,7 +305,7 @@ fn bundles_are_merged() {
     place.install(&apt, &["base_12", "apt_2.6"]);
     apt.quietly(&["update"]);
     let both = apt.quietly(&["--simulate", "install", "app", "unwanted"]);
-    assert!(both.contains("4 newly installed"), "{both}");
+    assert!(both.contains("6 newly installed"), "{both}");
 }
 
 #[test]
@@ -326,7 +341,7 @@ fn clocks_that_are_a_day_off() {
         let faketime = ["faketime", "-f", if skew == "-1 day" { "-1d" } else { "+1d" }];
         debian::quiet(&apt.run_below(&faketime, &["update"]));
         debian::quiet(&apt.run_below(&faketime, &["install", "--yes", "--download-only", "app"]));
-        assert_eq!(apt.downloaded().len(), 3, "{skew}");
+        assert_eq!(apt.downloaded().len(), 5, "{skew}");
     }
 }
 

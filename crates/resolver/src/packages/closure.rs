@@ -85,6 +85,9 @@ pub(super) fn choose(
                 source,
             })?;
         chosen.add(&universe, &solution);
+        if wanted.base == PackageBase::Minimal {
+            chosen.add_what_must_match(&universe, &solution, &installed);
+        }
     }
     Ok(chosen)
 }
@@ -101,6 +104,30 @@ impl Chosen {
             };
             let name = name_of(universe, choice.record);
             self.packages.entry(name).or_default().insert(why);
+        }
+    }
+
+    /// Adds packages of the base that others need in exactly one version (`libudev1` for `udev`): a node that was installed
+    /// some updates ago has an earlier one.
+    fn add_what_must_match(&mut self, universe: &Universe, solution: &Solution, installed: &[RecordId]) {
+        let base: BTreeSet<RecordId> = installed.iter().copied().collect();
+        let mut open: Vec<RecordId> = solution.install.iter().map(|choice| choice.record).collect();
+        let mut seen: BTreeSet<RecordId> = open.iter().copied().collect();
+        while let Some(by) = open.pop() {
+            for (needed, relation) in universe.needs_exactly(by) {
+                if !base.contains(&needed) {
+                    continue;
+                }
+                let why = format!(
+                    "{} Depends {relation}",
+                    universe.name(universe.package_of_record(by))
+                );
+                let name = name_of(universe, needed);
+                self.packages.entry(name).or_default().insert(why);
+                if seen.insert(needed) {
+                    open.push(needed);
+                }
+            }
         }
     }
 }

@@ -138,7 +138,7 @@ async fn signed<S: MetadataSource>(
     repository: &Repository,
     policy: &Policy,
 ) -> Result<(SignedRelease, Vec<(String, Bytes)>), Cause> {
-    let get = async |name: &str| -> Result<Result<Bytes, SourceError>, Cause> {
+    let get = async |name: &str| -> Result<Result<Bytes, Arc<SourceError>>, Cause> {
         let url = below(&repository.address, name)?;
         Ok(asker.signed_document(&url, MAX_RELEASE).await)
     };

@@ -12,6 +12,22 @@ fn read(text: &str) -> Result<Universe, PackagesError> {
 }
 
 #[test]
+fn what_is_needed_in_one_version() {
+    let mut builder = Builder::new("amd64", &[]);
+    let index = b"Package: a\nVersion: 1\nArchitecture: amd64\nDepends: b (= 2), c (>= 1) | d (= 1), e\n\n\
+        Package: b\nVersion: 1\nArchitecture: amd64\n\nPackage: b\nVersion: 2\nArchitecture: amd64\n\n\
+        Package: d\nVersion: 1\nArchitecture: amd64\n\nPackage: e\nVersion: 1\nArchitecture: amd64\n";
+    builder.add(Origin::default(), index).unwrap();
+    let universe = builder.finish();
+    let record = universe.versions(universe.package("a", None).unwrap())[0];
+    let found: Vec<String> = universe
+        .needs_exactly(record)
+        .map(|(target, relation)| format!("{relation}: {}", universe.version(target)))
+        .collect();
+    assert_eq!(found, ["b (= 2): 2", "d (= 1): 1"]);
+}
+
+#[test]
 fn what_an_index_says_is_kept() {
     let all = read(INDEX).unwrap();
     assert_eq!(all.len(), 2, "packages of another architecture are passed over");
