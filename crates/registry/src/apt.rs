@@ -30,7 +30,7 @@ use crate::config::KeySource;
 use crate::error::{ApiError, Code};
 use crate::manifests::ReadError;
 use crate::reply::{self, Reply};
-use sets::{Gathered, gather};
+use sets::{Gathered, Held, gather};
 
 pub use sets::{Offer, offers};
 
@@ -65,19 +65,19 @@ impl Apt {
         if sets.is_empty() {
             return Ok(Self::default());
         }
-        let past = Past::read(view, generation, &sets);
+        let now = gather(sets.values());
+        let past = Past::read(view, generation, sets);
         let key = match key {
             Some(key) => key(),
             None => Err("there is no key to sign packages with".to_owned()),
         };
-        let mut before = gather(&past.previous);
-        let repositories = gather(sets.values())
+        let repositories = now
             .into_iter()
             .map(|(distro, mut now)| {
-                let newest = past.newest.get(&distro).copied().unwrap_or_default();
-                now.description.date = now.description.date.max(newest);
+                let date = now.description.date;
+                now.description.date = past.newest(&distro).unwrap_or(date);
                 let made = match &key {
-                    Ok(key) => make(now, before.remove(&distro), key),
+                    Ok(key) => make(now, past.before(&distro), key),
                     Err(problem) => Err(problem.clone()),
                 };
                 let repository = made.unwrap_or_else(|problem| {
@@ -94,21 +94,25 @@ impl Apt {
 /// What was there before a generation.
 #[derive(Default)]
 struct Past {
-    /// The newest date of each distribution, in all generations that are held.
-    newest: BTreeMap<String, Timestamp>,
-    /// The sets of the generation that was current before.
-    previous: Vec<sets::Held>,
+    /// Every set of packages that is held.
+    sets: BTreeMap<Digest, Held>,
+    /// For each distribution, the sets that it had before those that it has now.
+    previous: BTreeMap<String, BTreeSet<Digest>>,
 }
 
 impl Past {
+    /// Adds what earlier generations had to what is there now.
     fn read<V: GenerationView + ?Sized>(
         view: &V,
         generation: &Generation,
-        current: &BTreeMap<Digest, sets::Held>,
+        sets: BTreeMap<Digest, Held>,
     ) -> Self {
-        let mut past = Self::default();
+        let mut past = Self {
+            sets,
+            previous: BTreeMap::new(),
+        };
         // The present can be served without the past.
-        if let Err(error) = past.fill(view, generation, current) {
+        if let Err(error) = past.fill(view, generation) {
             tracing::warn!(%error, "earlier generations cannot be read; clients in the middle of an update may have to begin again");
         }
         past
@@ -118,36 +122,54 @@ impl Past {
         &mut self,
         view: &V,
         generation: &Generation,
-        current: &BTreeMap<Digest, sets::Held>,
     ) -> Result<(), ReadError> {
-        let mut earlier: Vec<Digest> = Vec::new();
+        let now = self.by_distro(self.sets.keys().copied());
+        let mut seen = BTreeSet::from([generation.id]);
         for made in view.moves()?.iter().rev() {
-            if made.id != generation.id && !earlier.contains(&made.id) {
-                earlier.push(made.id);
+            if !seen.insert(made.id) {
+                continue;
             }
-        }
-        let mut seen: BTreeSet<Digest> = current.keys().copied().collect();
-        for (at, id) in earlier.iter().enumerate() {
-            let Some(generation) = view.earlier(id)? else {
+            let Some(earlier) = view.earlier(&made.id)? else {
                 continue;
             };
-            if at == 0 {
-                self.previous = sets::of(view, &generation)?.into_values().collect();
+            let roots = sets::roots(&earlier);
+            for root in &roots {
+                if !self.sets.contains_key(&root.digest)
+                    && let Some(held) = sets::read(view, root)?
+                {
+                    self.sets.insert(root.digest, held);
+                }
             }
-            let new = Generation {
-                id: generation.id,
-                roots: generation
-                    .roots
-                    .into_iter()
-                    .filter(|root| seen.insert(root.descriptor.digest))
-                    .collect(),
-            };
-            for held in sets::of(view, &new)?.into_values() {
-                let newest = self.newest.entry(held.distro().to_owned()).or_default();
-                *newest = held.date().max(*newest);
+            for (distro, had) in self.by_distro(roots.iter().map(|root| root.digest)) {
+                if now.get(&distro).is_some_and(|has| *has != had) {
+                    self.previous.entry(distro).or_insert(had);
+                }
             }
         }
         Ok(())
+    }
+
+    fn by_distro(&self, digests: impl Iterator<Item = Digest>) -> BTreeMap<String, BTreeSet<Digest>> {
+        let mut by_distro: BTreeMap<String, BTreeSet<Digest>> = BTreeMap::new();
+        for digest in digests {
+            if let Some(held) = self.sets.get(&digest) {
+                let distro = held.distro().to_owned();
+                by_distro.entry(distro).or_default().insert(digest);
+            }
+        }
+        by_distro
+    }
+
+    /// The newest date of a distribution in all generations.
+    fn newest(&self, distro: &str) -> Option<Timestamp> {
+        let own = self.sets.values().filter(|held| held.distro() == distro);
+        own.map(Held::date).max()
+    }
+
+    /// The packages that a distribution had before.
+    fn before(&self, distro: &str) -> Option<Gathered> {
+        let digests = self.previous.get(distro)?;
+        gather(digests.iter().filter_map(|digest| self.sets.get(digest))).remove(distro)
     }
 }
 

@@ -198,8 +198,15 @@ fn clients_that_began_before_go_on_and_dates_do_not_go_back() {
         assert_eq!(by_hash(hex), *index);
     }
     assert_eq!(text(&server, path), "app 1.0");
-    // The generation before is gone for good after the next one; its packages are not listed any more.
+    // It is there for those who have seen it, and not listed any more.
     assert!(!after.values().any(|index| index.contains("app_1.0")));
+
+    // What other distributions or bundles have done in between does not count.
+    store.root("docker.io/library/busybox:1", store.image(&[], &json!({})));
+    store.publish();
+    for (hex, index) in before.iter().chain(&after) {
+        assert_eq!(by_hash(hex), *index);
+    }
 
     publish(&old);
     assert_eq!(indexes(&server), before);

@@ -22,27 +22,41 @@ pub(super) struct Held {
     sizes: BTreeMap<Digest, u64>,
 }
 
-/// The sets of a generation, each once.
+/// The roots of a generation that are sets of packages, each once.
+pub(super) fn roots(generation: &Generation) -> Vec<&Descriptor> {
+    let is_set = |descriptor: &Descriptor| {
+        let kind = descriptor.annotations.get(annotation::KIND);
+        kind.is_some_and(|kind| kind == "packages")
+    };
+    let roots = generation.roots.iter().filter(|root| root.subject.is_none());
+    let mut roots: Vec<&Descriptor> = roots
+        .map(|root| &root.descriptor)
+        .filter(|descriptor| is_set(descriptor))
+        .collect();
+    roots.sort_by_key(|root| root.digest);
+    roots.dedup_by_key(|root| root.digest);
+    roots
+}
+
+/// The sets of a generation.
 pub(super) fn of<V: BlobRead + ?Sized>(
     view: &V,
     generation: &Generation,
 ) -> Result<BTreeMap<Digest, Held>, ReadError> {
     let mut held = BTreeMap::new();
-    for root in &generation.roots {
-        let descriptor = &root.descriptor;
-        let kind = descriptor.annotations.get(annotation::KIND);
-        if root.subject.is_none()
-            && kind.is_some_and(|kind| kind == "packages")
-            && !held.contains_key(&descriptor.digest)
-            && let Some(set) = read(view, descriptor)?
-        {
-            held.insert(descriptor.digest, set);
+    for root in roots(generation) {
+        if let Some(set) = read(view, root)? {
+            held.insert(root.digest, set);
         }
     }
     Ok(held)
 }
 
-fn read<V: BlobRead + ?Sized>(view: &V, descriptor: &Descriptor) -> Result<Option<Held>, ReadError> {
+/// Reads a set; none if it is not there, or is no list of Debian packages.
+pub(super) fn read<V: BlobRead + ?Sized>(
+    view: &V,
+    descriptor: &Descriptor,
+) -> Result<Option<Held>, ReadError> {
     let Some(read) = read_manifest(view, &descriptor.digest, &descriptor.media_type)? else {
         return Ok(None);
     };
