@@ -26,5 +26,5 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     command
         .args(arguments)
         .env("AIRLOCK_BIN", Path::new(&folder).join("airlock"));
-    cargo::run(&mut command)
+    cargo::run_however_long(&mut command)
 }

@@ -1,9 +1,11 @@
 //! Cargo and the workspace, as child processes see them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 
 use anyhow::{Context, Result, bail};
+
+use crate::deadline;
 
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -39,14 +41,27 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end with its output shown; fails when the command does.
+/// Runs to the end with its output shown; fails when the command does, or when it seems to hang.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let mut child = start(command)?;
+    let status = deadline::wait(&mut child, |_| Ok(()))?;
+    succeeded(command, status)
+}
+
+/// The same for what may take hours.
+pub(crate) fn run_however_long(command: &mut Command) -> Result<()> {
+    let status = start(command)?.wait()?;
+    succeeded(command, status)
+}
+
+fn start(command: &mut Command) -> Result<Child> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
+    command.spawn().with_context(|| format!("cannot start {program}"))
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
-        bail!("{program} failed: {status}");
+        bail!("{} failed: {status}", command.get_program().to_string_lossy());
     }
     Ok(())
 }

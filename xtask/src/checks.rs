@@ -52,7 +52,8 @@ pub(crate) fn doc() -> Result<()> {
 /// reached that part is reported as skipped, never as passed.
 pub(crate) fn deny(report: &mut Report, install: bool) -> Result<()> {
     if !has_subcommand("deny") && install {
-        let _ = cargo(&["install", "cargo-deny", "--locked"]).status();
+        // It runs for a second: compiling it with optimisation takes longer than that can save.
+        let _ = cargo(&["install", "cargo-deny", "--locked", "--debug"]).status();
     }
     if !has_subcommand("deny") {
         report.skip("step deny: cargo-deny is not installed (cargo install cargo-deny --locked)");

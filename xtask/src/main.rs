@@ -26,6 +26,7 @@ mod apt_oracle;
 mod bench;
 mod cargo;
 mod checks;
+mod deadline;
 mod dist;
 mod fuzz;
 mod peers;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{airlock, build_airlock, cargo};
+use crate::deadline;
 use crate::steps::Report;
 
 /// Tests the whole workspace, the end-to-end tests with the binary of the same source.
@@ -28,20 +29,22 @@ pub(crate) fn run(report: &mut Report, require: bool) -> Result<()> {
         command.env("AIRLOCK_REQUIRE_PEERS", "1");
     }
     let mut child = command.spawn().context("cannot start cargo")?;
-    let output = child
-        .stdout
-        .take()
-        .context("the output of cargo test is not piped")?;
     let mut reader = Reader::default();
-    let mut stdout = std::io::stdout();
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line?;
-        if reader.shows(&String::from_utf8_lossy(&line)) {
-            stdout.write_all(&line)?;
-            stdout.write_all(b"\n")?;
+    let status = deadline::wait(&mut child, |child| {
+        let output = child
+            .stdout
+            .take()
+            .context("the output of cargo test is not piped")?;
+        let mut stdout = std::io::stdout();
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line?;
+            if reader.shows(&String::from_utf8_lossy(&line)) {
+                stdout.write_all(&line)?;
+                stdout.write_all(b"\n")?;
+            }
         }
-    }
-    let status = child.wait()?;
+        Ok(())
+    });
     if let Ok(text) = fs::read_to_string(&log) {
         reader.skipped.extend(text.lines().map(str::to_owned));
     }
@@ -50,6 +53,7 @@ pub(crate) fn run(report: &mut Report, require: bool) -> Result<()> {
     let skipped = reader.skipped.len();
     report.skipped.append(&mut reader.skipped);
     report.results.append(&mut reader.results);
+    let status = status?;
     if !status.success() {
         bail!("cargo test failed: {status}");
     }

@@ -30,11 +30,17 @@ impl Engine {
         found
     }
 
-    /// The one that should be the fastest here.
+    /// The one that should be the fastest here: sixteen lanes of AVX-512 are 1.8 times as fast as SHA instructions on one
+    /// stream, and these are faster than eight lanes of AVX2.
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if !crate::x86::has_sha() {
-            return Self::available().pop().unwrap_or(Self::Lone);
+        {
+            if crate::x86::has_avx512() {
+                return Self::Avx512;
+            }
+            if crate::x86::has_avx2() && !crate::x86::has_sha() {
+                return Self::Avx2;
+            }
         }
         Self::Lone
     }
@@ -64,7 +70,7 @@ impl Engine {
         assert!(states.len() == inputs.len() && states.len() <= self.lanes());
         #[cfg(target_arch = "x86_64")]
         match (self, states.len()) {
-            (Self::Avx512, FEW_AVX512..=8) => return crate::x86::avx512_8(states, inputs),
+            (Self::Avx512, few @ ..=8) if few >= few_avx512() => return crate::x86::avx512_8(states, inputs),
             (Self::Avx512, 9..) => return crate::x86::avx512_16(states, inputs),
             (Self::Avx2, FEW_AVX2..) => return crate::x86::avx2_8(states, inputs),
             _ => {}
@@ -80,8 +86,11 @@ const MEMORY: usize = 64 << 20;
 const LEAST_CHUNK: usize = 64 << 10;
 const MOST_CHUNK: usize = 256 << 10;
 
-/// From how many streams on the lanes are faster than one stream after the other, without SHA instructions.
+/// From how many streams on the lanes are faster than one stream after the other.
 #[cfg(target_arch = "x86_64")]
-const FEW_AVX512: usize = 3;
+fn few_avx512() -> usize {
+    if crate::x86::has_sha() { 7 } else { 3 }
+}
+/// The same without SHA instructions, with which these lanes are never faster.
 #[cfg(target_arch = "x86_64")]
 const FEW_AVX2: usize = 4;

@@ -25,6 +25,7 @@ mod oci;
 mod package;
 mod range;
 mod repository;
+mod stored;
 mod yaml;
 
 pub use archive::inspect;

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use flate2::{Compression, GzBuilder};
 use serde::Deserialize;
 
 use crate::archive::is_plain;
+use crate::stored;
 use crate::{ChartError, ChartMetadata, Dependency, IgnoreRules};
 
 /// One file of a chart folder.
@@ -16,7 +16,8 @@ pub struct ChartFile {
 }
 
 /// Packages a chart folder as `helm package` lays it out, but always into the same bytes: entries in
-/// order of path below `<name>/`, mode 0644, no times, no owners, no names in the gzip header.
+/// order of path below `<name>/`, mode 0644, no times, no owners, no names in the gzip header, no compression,
+/// whose outcome would depend on the version of the compressor.
 ///
 /// `.helmignore` is applied. As with Helm, the dependencies named in `Chart.yaml` must be in `charts/`.
 pub fn package(files: impl IntoIterator<Item = ChartFile>) -> Result<Vec<u8>, ChartError> {
@@ -43,11 +44,7 @@ pub fn package(files: impl IntoIterator<Item = ChartFile>) -> Result<Vec<u8>, Ch
 }
 
 fn write(name: &str, entries: &BTreeMap<String, Vec<u8>>) -> std::io::Result<Vec<u8>> {
-    let gzip = GzBuilder::new()
-        .mtime(0)
-        .operating_system(255)
-        .write(Vec::new(), Compression::default());
-    let mut tar = tar::Builder::new(gzip);
+    let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in entries {
         let mut header = tar::Header::new_ustar();
         header.set_mode(0o644);
@@ -57,7 +54,7 @@ fn write(name: &str, entries: &BTreeMap<String, Vec<u8>>) -> std::io::Result<Vec
         header.set_size(bytes.len() as u64);
         tar.append_data(&mut header, format!("{name}/{path}"), bytes.as_slice())?;
     }
-    tar.into_inner()?.finish()
+    Ok(stored::gzip(&tar.into_inner()?))
 }
 
 fn check_dependencies(

@@ -70,7 +70,7 @@ pub enum Cause {
         /// The version.
         version: String,
         /// What the address holds.
-        found: &'static str,
+        found: airlock_spec::AddressSecret,
     },
     /// The bytes are not those that were announced.
     #[error("the digest does not match {expected} ({announced_by}): {actual}")]

@@ -15,5 +15,5 @@ pub mod receipt;
 mod address;
 mod name;
 
-pub use address::secret_in;
+pub use address::{AddressSecret, secret_in};
 pub use name::{BundleName, Channel, NameError, Version};

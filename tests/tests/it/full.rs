@@ -46,6 +46,11 @@ fn on_store(words: &[&str], store: &Path) -> Vec<OsString> {
     all
 }
 
+/// Two bundles, one after the other, and a small disk.
+fn two_worlds(disk: &str) -> Option<(&'static World, &'static World, Disk)> {
+    Some((World::small()?, World::earlier()?, Disk::new(disk)?))
+}
+
 /// The store of a site that imported the earlier bundle, and what it is after the new one.
 struct Site {
     old: PathBuf,
@@ -123,10 +128,7 @@ fn count(folder: &Path) -> usize {
 
 #[test]
 fn an_import_runs_out_of_room_at_any_page() {
-    let (Some(world), Some(earlier)) = (World::small(), World::earlier()) else {
-        return;
-    };
-    let Some(disk) = Disk::new("size=300m") else {
+    let Some((world, earlier, disk)) = two_worlds("size=300m") else {
         return;
     };
     let site = Site::new(world, earlier, "full-pages");
@@ -198,10 +200,7 @@ fn an_import_runs_out_of_room_at_any_page() {
 
 #[test]
 fn an_import_that_is_killed_on_a_full_disk() {
-    let (Some(world), Some(earlier)) = (World::small(), World::earlier()) else {
-        return;
-    };
-    let Some(disk) = Disk::new("size=100m") else {
+    let Some((world, earlier, disk)) = two_worlds("size=100m") else {
         return;
     };
     let site = Site::new(world, earlier, "full-killed");
@@ -239,10 +238,7 @@ fn full(run: &Run) {
 
 #[test]
 fn the_care_of_a_store_on_a_full_disk() {
-    let (Some(world), Some(earlier)) = (World::small(), World::earlier()) else {
-        return;
-    };
-    let Some(disk) = Disk::new("size=100m") else {
+    let Some((world, earlier, disk)) = two_worlds("size=100m") else {
         return;
     };
     let store = disk.path("store");
@@ -311,10 +307,7 @@ fn the_care_of_a_store_on_a_full_disk() {
 
 #[test]
 fn a_rollback_that_ran_out_of_room_completes() {
-    let (Some(world), Some(earlier)) = (World::small(), World::earlier()) else {
-        return;
-    };
-    let Some(disk) = Disk::new("size=100m") else {
+    let Some((world, earlier, disk)) = two_worlds("size=100m") else {
         return;
     };
     let store = disk.path("store");

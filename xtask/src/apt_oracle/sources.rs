@@ -115,9 +115,12 @@ fn has_lists(folder: &Path) -> Result<bool> {
         .any(|it| it.file_name().to_string_lossy().ends_with("_Packages")))
 }
 
-/// Where this machine gets Debian and its security updates from, with the options of its own configuration.
+/// The keys of Debian's releases, where the package of this name is installed.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Where this machine gets Debian and its security updates from.
 fn mirrors() -> Result<(String, String)> {
-    let format = "$(LABEL)\t$(REPO_URI)\t$(SIGNED_BY)";
+    let format = "$(LABEL)\t$(REPO_URI)";
     let output = command("apt-get")
         .args([
             "indextargets",
@@ -130,15 +133,16 @@ fn mirrors() -> Result<(String, String)> {
         .context("cannot start apt-get")?;
     let text = String::from_utf8(output.stdout)?;
     let of = |label: &str| {
-        let line = text.lines().find(|line| line.split('\t').next() == Some(label));
-        let mut words = line.into_iter().flat_map(|line| line.split('\t')).skip(1);
-        let address = words
-            .next()
+        let address = text
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .find(|(of, _)| *of == label)
+            .map(|(_, address)| address)
             .with_context(|| format!("this machine's apt has no repository labelled {label}"))?;
-        let key = words.next().filter(|it| !it.is_empty());
-        Ok::<_, anyhow::Error>(match key {
-            Some(key) => format!("[signed-by={key}] {address}"),
-            None => address.to_owned(),
+        Ok::<_, anyhow::Error>(if Path::new(KEYRING).is_file() {
+            format!("[signed-by={KEYRING}] {address}")
+        } else {
+            address.to_owned()
         })
     };
     Ok((of("Debian")?, of("Debian-Security")?))

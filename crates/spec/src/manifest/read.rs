@@ -346,17 +346,23 @@ fn checked_url(
     } else {
         String::new()
     };
+    let mut help = None;
     let message = match parsed {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             format!("an address starts with https:// or http://{shown}")
         }
         Ok(url) => match secret_in(&url) {
-            Some(found) => format!("{found} do not belong into a manifest"),
+            Some(found) => {
+                help = Some(found.hint().to_owned());
+                format!("{found} do not belong into a manifest")
+            }
             None => return Some(url),
         },
         Err(error) => format!("this is not an address ({error}){shown}"),
     };
-    decoder.problem(span, message).mask(secret);
+    let problem = decoder.problem(span, message);
+    problem.help = help;
+    problem.mask(secret);
     None
 }
 

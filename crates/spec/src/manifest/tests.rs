@@ -194,6 +194,7 @@ fn bad_urls() {
       |
     9 |       - url: https://*********@example.org/b
       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: leave them out: they are taken from `podman login` or --authfile
 
     error: this is not an address (relative URL without a base): "charts.example.org"
       --> airlock.yaml:11:25

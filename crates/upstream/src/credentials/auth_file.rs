@@ -23,8 +23,8 @@ pub enum AuthFileError {
     /// An `auth` that is not base64 of `name:password`.
     #[error("the entry in the credentials file is not base64 of name:password: {0}")]
     Entry(String),
-    /// A helper whose name could leave the folders of programs.
-    #[error("the credential helper's name may hold letters, digits, '.', '_' and '-' only: {0:?}")]
+    /// A helper whose name could leave the folders of programs. What stands there instead may be secret.
+    #[error("a credential helper's name may hold letters, digits, '.', '_' and '-' only: {0}")]
     Helper(String),
 }
 
@@ -76,12 +76,15 @@ impl AuthFile {
             }
         }
         for (host, helper) in document.cred_helpers.unwrap_or_default() {
-            file.helpers.insert(normal_key(&host), helper_name(helper)?);
+            let host = normal_key(&host);
+            let helper =
+                helper_name(helper).ok_or_else(|| AuthFileError::Helper(format!("credHelpers, {host}")))?;
+            file.helpers.insert(host, helper);
         }
         file.store = document
             .creds_store
             .filter(|name| !name.is_empty())
-            .map(helper_name)
+            .map(|name| helper_name(name).ok_or_else(|| AuthFileError::Helper("credsStore".to_owned())))
             .transpose()?;
         Ok(file)
     }
@@ -109,16 +112,12 @@ fn credential(key: &str, entry: Entry) -> Result<Option<Credential>, AuthFileErr
     })
 }
 
-fn helper_name(name: String) -> Result<String, AuthFileError> {
+fn helper_name(name: String) -> Option<String> {
     let good = !name.is_empty()
         && name
             .bytes()
             .all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
-    if good {
-        Ok(name)
-    } else {
-        Err(AuthFileError::Helper(name))
-    }
+    good.then_some(name)
 }
 
 /// `https://index.docker.io/v1/` → `docker.io`; `https://host/v2/` → `host`; `host/path` stays.

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_sources_file_is_read() {
-    let text = b"# comment\nTypes: deb deb-src\nURIs: http://deb.example.org/debian\n https://mirror.example/debian/\n\
+    let text = b"# comment\nTypes: deb deb-src\nURIs: http://deb.example/debian\n https://mirror.example/debian/\n\
         Suites: bookworm bookworm-updates\nComponents: main contrib\nArchitectures: amd64, arm64\n\
         Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\nX-Note: whatever\n\n\
         Types: deb\nURIs: http://x.example/\nSuites: ./\nTrusted: yes\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ==\n =abcd\n -----END PGP PUBLIC KEY BLOCK-----\n\n\

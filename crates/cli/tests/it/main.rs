@@ -1,0 +1,9 @@
+//! What is seen from the command line, in one binary.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod desk;
+mod errors;
+mod faults;
+mod guarded;
+mod secrets;
+mod upstream;
