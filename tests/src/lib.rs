@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 
 pub mod archive;
 pub mod command;
+pub mod debian;
 pub mod disk;
 pub mod http;
 pub mod images;

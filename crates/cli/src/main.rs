@@ -1,5 +1,6 @@
 //! The `airlock` command: arguments become settings, settings become one function per command.
 
+mod apt;
 mod args;
 mod bundles;
 mod clock;
@@ -13,6 +14,7 @@ mod logs;
 mod manifests;
 mod print;
 mod progress;
+mod repository_key;
 mod sources;
 mod tls;
 mod upstreams;

@@ -61,6 +61,10 @@ impl MetadataSource for Sources {
         self.upstream.document(url, limit).await
     }
 
+    async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
+        self.upstream.signed_document(url, limit).await
+    }
+
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
         self.local.chart_folder(path).await
     }

@@ -99,6 +99,16 @@ pub trait MetadataSource: Send + Sync {
     /// A document by address (`index.yaml`, a checksum file, a chart archive) of at most `limit` bytes, not verified.
     fn document(&self, url: &Url, limit: u64) -> impl Future<Output = Result<Bytes, SourceError>> + Send;
 
+    /// A document that vouches for itself, because it is signed or its digest is known: read as it is sent, over plain HTTP
+    /// too, without credentials there.
+    fn signed_document(
+        &self,
+        url: &Url,
+        limit: u64,
+    ) -> impl Future<Output = Result<Bytes, SourceError>> + Send {
+        self.document(url, limit)
+    }
+
     /// A chart folder, packaged as `helm package` lays it out, but deterministically.
     fn chart_folder(&self, path: &Path) -> impl Future<Output = Result<Bytes, SourceError>> + Send;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use airlock_types::Digest;
 use bytes::Bytes;
 
-use crate::{Generation, StoreError};
+use crate::{Generation, Move, StoreError};
 
 /// Verified content, ready to be read.
 #[derive(Debug)]
@@ -124,4 +124,14 @@ pub trait GenerationView: BlobRead {
     /// The current generation. Cheap when it has not changed since the last call, so that it can be
     /// asked for on every request; the same [`Arc`] then comes back.
     fn generation(&self) -> Result<Arc<Generation>, StoreError>;
+
+    /// Every move of the current generation, oldest first; none where there is no journal, as in a bundle.
+    fn moves(&self) -> Result<Vec<Move>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// A generation that was current once, `None` where it is not held any more.
+    fn earlier(&self, _id: &Digest) -> Result<Option<Generation>, StoreError> {
+        Ok(None)
+    }
 }

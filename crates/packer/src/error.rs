@@ -2,7 +2,8 @@ use std::io;
 use std::path::PathBuf;
 
 use airlock_bundle::PlanError;
-use airlock_content::{SourceError, StoreError, io_hint, is_full};
+use airlock_content::{SourceError, SourceErrorKind, StoreError, io_hint, is_full};
+use airlock_spec::lock::Kind;
 use airlock_types::{ByteSize, Digest};
 
 /// Why there is no bundle.
@@ -74,9 +75,24 @@ pub struct Missing {
     pub error: SourceError,
 }
 
+impl Missing {
+    fn hint(&self) -> Option<String> {
+        let packages = self.needed_by.iter().find(|needed| needed.kind == Kind::Packages);
+        match packages {
+            Some(needed) if self.error.kind == SourceErrorKind::NotFound => Some(format!(
+                "archives drop packages when newer ones come: choose anew with `airlock lock --update {}`",
+                needed.artifact
+            )),
+            _ => self.error.hint.clone(),
+        }
+    }
+}
+
 /// An artifact that needs some content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needed {
+    /// What sort of thing it is.
+    pub kind: Kind,
     /// The artifact's name in the manifest.
     pub artifact: String,
     /// Why the artifact is in the bundle.
@@ -96,7 +112,7 @@ impl PackError {
             Self::Incomplete { missing } => Some(
                 missing
                     .iter()
-                    .find_map(|item| item.error.hint.clone())
+                    .find_map(Missing::hint)
                     .unwrap_or_else(|| "run the same command again: what has arrived is kept".to_owned()),
             ),
             Self::Io { source, .. } if is_full(source) => {

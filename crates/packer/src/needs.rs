@@ -42,6 +42,7 @@ pub(crate) fn needs(lock: &Lock, base: &Path) -> BTreeMap<Digest, Need> {
                 need.inline.get_or_insert_with(|| text.clone());
             }
             let by = Needed {
+                kind: artifact.kind,
                 artifact: artifact.name.clone(),
                 why: artifact.why.clone(),
             };

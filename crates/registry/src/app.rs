@@ -167,6 +167,7 @@ impl<V: GenerationView + 'static> App<V> {
             Route::Catalog => Self::list_repositories(catalog, request),
             Route::File(path) => self.file(catalog, request, path).await,
             Route::Chart(file) => self.chart(catalog, request, file).await,
+            Route::Apt(path) => self.apt(catalog, request, path).await,
             Route::Page => Ok(page::render(
                 catalog,
                 &self.seen_as(request.headers),

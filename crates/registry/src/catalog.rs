@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use airlock_content::{BlobRead, Generation, RootEntry};
+use airlock_content::{BlobRead, Generation, GenerationView, RootEntry};
 use airlock_types::{Digest, Host, Repository, Tag};
 
+use crate::config::KeySource;
 use crate::extras::Extras;
 use crate::manifests::ReadError;
 use crate::reach::Reach;
@@ -160,9 +161,14 @@ impl Catalog {
         self.repositories[at].reach.get()
     }
 
-    /// File trees and charts. Reads manifests the first time: for blocking threads.
-    pub(crate) fn extras<V: BlobRead + ?Sized>(&self, view: &V) -> Result<&Extras, ReadError> {
-        self.extras.get_or_init(|| Extras::read(view, &self.generation))
+    /// File trees, charts and packages. Reads manifests the first time: for blocking threads.
+    pub(crate) fn extras<V: GenerationView + ?Sized>(
+        &self,
+        view: &V,
+        key: Option<&KeySource>,
+    ) -> Result<&Extras, ReadError> {
+        self.extras
+            .get_or_init(|| Extras::read(view, &self.generation, key))
     }
 
     /// The same where they are known already.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::app::{App, Request};
 use crate::catalog::Catalog;
 use crate::error::{ApiError, Code};
-use crate::manifests::ReadError;
+use crate::manifests::{ReadError, read_whole};
 use crate::query::encode;
 use crate::reply::{self, Reply};
 use crate::yaml;
@@ -97,17 +97,8 @@ fn read_config<V: BlobRead + ?Sized>(
     view: &V,
     digest: &Digest,
 ) -> Result<Option<Map<String, Value>>, ReadError> {
-    let Some(body) = view.open(digest)? else {
-        return Ok(None);
-    };
-    if body.len() > CONFIG_LIMIT {
-        return Ok(None);
-    }
-    let bytes = body.into_bytes(CONFIG_LIMIT).map_err(|source| ReadError::Io {
-        digest: *digest,
-        source,
-    })?;
-    Ok(json::from_slice(&bytes).ok())
+    let bytes = read_whole(view, digest, CONFIG_LIMIT)?;
+    Ok(bytes.and_then(|bytes| json::from_slice(&bytes).ok()))
 }
 
 /// A field that can be part of a file name.

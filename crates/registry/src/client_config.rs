@@ -72,6 +72,13 @@ impl FromStr for Mirror {
     }
 }
 
+impl Mirror {
+    /// Host and port.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+}
+
 impl fmt::Display for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };

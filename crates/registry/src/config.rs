@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlock_ospkg::openpgp::RepositoryKey;
 use airlock_types::Host;
 use tokio_rustls::rustls;
 
@@ -11,6 +12,10 @@ pub type VerifyPassword = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// Takes note of a finished request. Called on the server's own threads, so it must not block.
 pub type AccessLog = Arc<dyn Fn(&AccessRecord<'_>) + Send + Sync>;
+
+/// Gives the key that signs repositories of OS packages, or says why there is none. Called on a blocking thread for every
+/// generation that holds packages.
+pub type KeySource = Arc<dyn Fn() -> Result<Arc<RepositoryKey>, String> + Send + Sync>;
 
 /// How a server listens, and within which bounds.
 #[derive(Clone)]
@@ -25,6 +30,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// Names under which clients know this server, so that `?ns=` with one of them means "any registry".
     pub own_names: Vec<Host>,
+    /// Signs the repositories of OS packages; without it they are not served.
+    pub repository_key: Option<KeySource>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -38,6 +45,7 @@ impl Config {
             verify: None,
             access_log: None,
             own_names: Vec::new(),
+            repository_key: None,
             limits: Limits::default(),
         }
     }

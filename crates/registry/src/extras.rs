@@ -1,15 +1,18 @@
 use std::collections::BTreeMap;
 
-use airlock_content::{BlobRead, Generation, RootEntry};
+use airlock_content::{BlobRead, Generation, GenerationView, RootEntry};
 use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, Repository, Tag, annotation, media_type};
 
+use crate::apt::Apt;
 use crate::charts::Charts;
+use crate::config::KeySource;
 use crate::manifests::{ReadError, read_manifest};
 
 /// What a generation offers beside images.
 pub(crate) struct Extras {
     pub(crate) trees: Vec<Tree>,
     pub(crate) charts: Charts,
+    pub(crate) apt: Apt,
 }
 
 /// A tree of plain files: an artifact whose layers have titles.
@@ -31,7 +34,11 @@ pub(crate) struct TreeFile {
 impl Extras {
     /// Reads the manifests of file trees and charts; those of images only where the root does not say
     /// what it is.
-    pub(crate) fn read<V: BlobRead + ?Sized>(view: &V, generation: &Generation) -> Result<Self, ReadError> {
+    pub(crate) fn read<V: GenerationView + ?Sized>(
+        view: &V,
+        generation: &Generation,
+        key: Option<&KeySource>,
+    ) -> Result<Self, ReadError> {
         let mut trees = Vec::new();
         let mut charts = Vec::new();
         for root in &generation.roots {
@@ -60,6 +67,7 @@ impl Extras {
         Ok(Self {
             trees,
             charts: Charts::read(view, &charts)?,
+            apt: Apt::read(view, generation, key)?,
         })
     }
 }

@@ -186,7 +186,8 @@ impl<V: GenerationView + 'static> App<V> {
     ) -> Result<&'c crate::extras::Extras, ApiError> {
         if catalog.known_extras().is_none() {
             let (view, catalog) = (Arc::clone(&self.view), Arc::clone(catalog));
-            blocking(move || catalog.extras(&*view).map(|_| ()))
+            let key = self.config.repository_key.clone();
+            blocking(move || catalog.extras(&*view, key.as_ref()).map(|_| ()))
                 .await
                 .map_err(|error| ApiError::internal(&error))?;
         }

@@ -22,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod app;
+mod apt;
 mod auth;
 mod body;
 mod catalog;
@@ -47,5 +48,7 @@ mod stall;
 mod v2;
 mod yaml;
 
-pub use config::{AccessLog, AccessRecord, Config, Limits, VerifyPassword};
+pub use apt::{Offer, offers};
+pub use config::{AccessLog, AccessRecord, Config, KeySource, Limits, VerifyPassword};
+pub use manifests::ReadError;
 pub use server::{BindError, Server};

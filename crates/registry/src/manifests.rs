@@ -11,15 +11,21 @@ use crate::reply::value;
 
 /// Content could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+#[non_exhaustive]
+pub enum ReadError {
+    /// The store has a problem.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A blob has a problem.
     #[error("a blob could not be read: {digest}")]
     Io {
+        /// Which.
         digest: Digest,
+        /// Why.
         #[source]
         source: std::io::Error,
     },
+    /// The server is stopping.
     #[error("the task that reads was stopped")]
     Task,
 }
@@ -28,6 +34,25 @@ pub(crate) enum ReadError {
 pub(crate) struct ReadManifest {
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
+}
+
+/// All bytes of a small blob; none if it is not there or longer than `limit`.
+pub(crate) fn read_whole<V: BlobRead + ?Sized>(
+    view: &V,
+    digest: &Digest,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(body) = view.open(digest)? else {
+        return Ok(None);
+    };
+    if body.len() > limit {
+        return Ok(None);
+    }
+    let bytes = body.into_bytes(limit).map_err(|source| ReadError::Io {
+        digest: *digest,
+        source,
+    })?;
+    Ok(Some(bytes.into()))
 }
 
 /// Reads a manifest; `None` where it is not held. For blocking threads.

@@ -28,6 +28,8 @@ pub(crate) enum Route<'p> {
     File(&'p str),
     /// Below `/charts/`.
     Chart(&'p str),
+    /// Below `/apt/`; the path may be empty.
+    Apt(&'p str),
     Nothing,
 }
 
@@ -41,11 +43,15 @@ impl<'p> Route<'p> {
             "/v2" | "/v2/" => return Self::Base,
             "/v2/_catalog" => return Self::Catalog,
             "/files" => return Self::File(""),
+            "/apt" => return Self::Apt(""),
             "/charts" | "/charts/" => return Self::Chart("index.yaml"),
             _ => {}
         }
         if let Some(path) = path.strip_prefix("/files/") {
             return Self::File(path);
+        }
+        if let Some(path) = path.strip_prefix("/apt/") {
+            return Self::Apt(path);
         }
         if let Some(file) = path.strip_prefix("/charts/") {
             return Self::Chart(file);
@@ -119,6 +125,11 @@ mod tests {
             ),
             ("/files/a/b", Route::File("a/b")),
             ("/charts/", Route::Chart("index.yaml")),
+            ("/apt/", Route::Apt("")),
+            (
+                "/apt/debian-12/dists/bookworm/InRelease",
+                Route::Apt("debian-12/dists/bookworm/InRelease"),
+            ),
             ("/v2/a/manifests/", Route::Nothing),
             ("/v2/manifests/latest", Route::Nothing),
             ("/v2//manifests/latest", Route::Nothing),

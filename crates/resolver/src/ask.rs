@@ -8,10 +8,13 @@ use airlock_content::{
 };
 use airlock_types::{Descriptor, Digest, Manifest, Repository, Tag};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::error::Cause;
+use crate::packages::AptConfiguration;
+use crate::resolve::Options;
 
 /// The answer to a question that several artifacts ask.
 type Shared = Arc<OnceCell<Result<Bytes, Arc<SourceError>>>>;
@@ -23,23 +26,23 @@ pub(crate) struct Asker<'a, S> {
     documents: Mutex<HashMap<Url, Shared>>,
     pub(crate) folder: &'a Path,
     pub(crate) referrers: bool,
+    /// How apt is configured here, for manifests that name no repositories.
+    pub(crate) apt: Option<&'a AptConfiguration>,
+    /// When signatures are judged.
+    pub(crate) now: Timestamp,
     reporter: &'a dyn Reporter,
 }
 
 impl<'a, S: MetadataSource> Asker<'a, S> {
-    pub(crate) fn new(
-        source: &'a S,
-        concurrency: usize,
-        folder: &'a Path,
-        referrers: bool,
-        reporter: &'a dyn Reporter,
-    ) -> Self {
+    pub(crate) fn new(source: &'a S, options: &'a Options, reporter: &'a dyn Reporter) -> Self {
         Self {
             source,
-            permits: Semaphore::new(concurrency.max(1)),
+            permits: Semaphore::new(options.concurrency.max(1)),
             documents: Mutex::default(),
-            folder,
-            referrers,
+            folder: &options.folder,
+            referrers: options.referrers,
+            apt: options.apt.as_ref(),
+            now: options.now,
             reporter,
         }
     }
@@ -103,15 +106,24 @@ impl<'a, S: MetadataSource> Asker<'a, S> {
         self.source.document(url, limit).await
     }
 
+    /// A document that vouches for itself: fetched once, so that all of a lock is from one release of a repository.
+    pub(crate) async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
+        let fetch = async || {
+            let _permit = self.permits.acquire().await;
+            self.source.signed_document(url, limit).await.map_err(Arc::new)
+        };
+        self.shared(url).get_or_init(fetch).await.clone()
+    }
+
     /// A document that several artifacts may need (a repository index): fetched once.
     pub(crate) async fn shared_document(&self, url: &Url, limit: u64) -> Result<Bytes, Arc<SourceError>> {
-        let cell = {
-            let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(documents.entry(url.clone()).or_default())
-        };
-        cell.get_or_init(async || self.document(url, limit).await.map_err(Arc::new))
-            .await
-            .clone()
+        let fetch = async || self.document(url, limit).await.map_err(Arc::new);
+        self.shared(url).get_or_init(fetch).await.clone()
+    }
+
+    fn shared(&self, url: &Url) -> Shared {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(documents.entry(url.clone()).or_default())
     }
 
     pub(crate) async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {

@@ -6,8 +6,10 @@ use airlock_spec::manifest::Effective;
 use airlock_types::Digest;
 use serde::Serialize;
 
+use crate::ask::Asker;
 use crate::error::ResolveErrors;
-use crate::request::plan;
+use crate::packages;
+use crate::request::{Ask, Request, plan};
 use crate::resolve::{Options, Update, resolve};
 
 /// How a lock and its manifest have drifted apart.
@@ -97,8 +99,11 @@ pub async fn check<S: MetadataSource>(
             .collect(),
         moved: Vec::new(),
     };
-    // With every request answered by the lock, only what is local is read.
     if drift.missing.is_empty() {
+        drift.moved = moved_inputs(&requests, lock, options, source).await?;
+    }
+    // With every request answered by the lock, only what is local is read.
+    if drift.missing.is_empty() && drift.moved.is_empty() {
         let again = resolve(manifest, Some(lock), &Update::None, options, source, &Silent).await?;
         for artifact in &again.artifacts {
             let before = lock
@@ -122,4 +127,37 @@ pub async fn check<S: MetadataSource>(
     } else {
         Err(CheckError::Drift(drift))
     }
+}
+
+/// Files that packages were chosen by. To choose again would need a network.
+async fn moved_inputs<S: MetadataSource>(
+    requests: &[Request],
+    lock: &Lock,
+    options: &Options,
+    source: &S,
+) -> Result<Vec<Moved>, ResolveErrors> {
+    let asker = Asker::new(source, options, &Silent);
+    let mut moved = Vec::new();
+    for request in requests {
+        let Ask::Packages { wanted, .. } = &request.ask else {
+            continue;
+        };
+        let before = lock
+            .artifacts
+            .iter()
+            .find(|before| before.request == request.fingerprint);
+        let Some(before) = before else { continue };
+        let changed = packages::changed(&asker, wanted, before)
+            .await
+            .map_err(|cause| ResolveErrors {
+                failures: vec![request.failure(cause)],
+                wanted: requests.len(),
+            })?;
+        moved.extend(changed.into_iter().map(|(was, is)| Moved {
+            name: is.path,
+            locked: was.map_or(before.root.digest, |was| was.digest),
+            found: is.digest,
+        }));
+    }
+    Ok(moved)
 }

@@ -7,6 +7,8 @@ use airlock_spec::lock::Kind;
 use airlock_spec::manifest::Place;
 use airlock_types::{Digest, ManifestError, Platform};
 
+use crate::packages::PackagesError;
+
 /// Why one thing that the manifest asks for could not be pinned.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Cause {
@@ -107,6 +109,9 @@ pub enum Cause {
         /// The line of the manifest.
         line: usize,
     },
+    /// OS packages that cannot be chosen or trusted.
+    #[error(transparent)]
+    Packages(Arc<PackagesError>),
     /// A name to update that nothing has.
     #[error("nothing in the manifest is called {0:?}")]
     UnknownUpdate(String),
@@ -121,6 +126,12 @@ impl From<SourceError> for Cause {
 impl From<ChartError> for Cause {
     fn from(error: ChartError) -> Self {
         Self::Chart(Arc::new(error))
+    }
+}
+
+impl From<PackagesError> for Cause {
+    fn from(error: PackagesError) -> Self {
+        Self::Packages(Arc::new(error))
     }
 }
 
@@ -145,6 +156,7 @@ impl Cause {
             Self::NoVersion { .. } => {
                 Some("pre-releases count only if the range names one, such as \">=1.2-0\"".to_owned())
             }
+            Self::Packages(error) => error.hint(),
             Self::SameReference { .. } => Some("ask for one of them only".to_owned()),
             _ => None,
         }

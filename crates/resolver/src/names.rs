@@ -83,6 +83,13 @@ pub(crate) fn of_files(component: &str, version: &str) -> Result<Reference, Caus
     make(LOCAL, &parts, version)
 }
 
+/// Packages: the component and the distribution.
+pub(crate) fn of_packages(name: &str) -> Result<Reference, Cause> {
+    let mut parts = vec!["packages"];
+    parts.extend(name.split('/'));
+    make(LOCAL, &parts, "latest")
+}
+
 /// A reference from parts that are made to fit: lower case, everything unusual replaced by `-`.
 fn make(host: &str, parts: &[&str], tag: &str) -> Result<Reference, Cause> {
     let bad = || Cause::Reference(format!("{host}/{}:{tag}", parts.join("/")));

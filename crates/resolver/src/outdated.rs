@@ -47,13 +47,7 @@ pub async fn outdated<S: MetadataSource>(
 ) -> Result<Vec<Outdated>, ResolveErrors> {
     let (requests, _) = plan(manifest, options.referrers);
     let wanted = requests.len();
-    let asker = Asker::new(
-        source,
-        options.concurrency,
-        &options.folder,
-        options.referrers,
-        reporter,
-    );
+    let asker = Asker::new(source, options, reporter);
     let asker = &asker;
     let pairs = lock.artifacts.iter().filter_map(|artifact| {
         let request = requests
@@ -143,7 +137,12 @@ async fn one<S: MetadataSource>(
                 open && range.matches(version)
             });
         }
-        Ask::Image { .. } | Ask::Chart(ChartSource::Folder { .. }) | Ask::Files { .. } => return Ok(None),
+        Ask::Image { .. }
+        | Ask::Chart(ChartSource::Folder { .. })
+        | Ask::Files { .. }
+        | Ask::Packages { .. } => {
+            return Ok(None);
+        }
     }
     let news = found.allowed.is_some() || found.newest.is_some() || found.moved.is_some();
     Ok(news.then_some(found))

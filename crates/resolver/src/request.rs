@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use airlock_content::digest_of;
 use airlock_spec::Version;
 use airlock_spec::lock::Kind;
-use airlock_spec::manifest::{ChartSource, Checksum, Effective, FileRequest, FileSource, ImageSource, Place};
+use airlock_spec::manifest::{
+    ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, PackagesRequest, Place,
+};
 use airlock_types::{Digest, Platform, json};
 use serde_json::{Value, json};
 
@@ -37,6 +39,10 @@ pub(crate) enum Ask {
         version: Version,
         files: Vec<FileRequest>,
     },
+    Packages {
+        wanted: PackagesRequest,
+        platforms: Vec<Platform>,
+    },
 }
 
 impl Request {
@@ -48,6 +54,7 @@ impl Request {
             Ask::Files { files, .. } => files
                 .iter()
                 .any(|file| matches!(file.source, FileSource::Path { .. })),
+            Ask::Packages { .. } => false,
         }
     }
 
@@ -123,8 +130,18 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
         if let Some(k3s) = &component.k3s {
             failures.push(unsupported("k3s", &component.name, &k3s.place));
         }
-        for (at, packages) in component.packages.iter().enumerate() {
-            failures.push(unsupported("packages", &path("packages", at), &packages.place));
+        for (at, wanted) in component.packages.iter().enumerate() {
+            let ask = Ask::Packages {
+                wanted: wanted.clone(),
+                platforms: manifest.platforms.clone(),
+            };
+            requests.push(request(
+                Kind::Packages,
+                packages_name(component, at),
+                path("packages", at),
+                &wanted.place,
+                ask,
+            ));
         }
     }
     for (at, rule) in manifest.policy.iter().enumerate() {
@@ -159,6 +176,19 @@ fn chart_name(source: &ChartSource) -> String {
         ChartSource::Repository { name, .. } => name.clone(),
         ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
         ChartSource::Folder { path } => path.display().to_string(),
+    }
+}
+
+/// The component with the distribution, and a number from the second of the same distribution on.
+fn packages_name(component: &Component, at: usize) -> String {
+    let distro = &component.packages[at].distro;
+    let before = component.packages[..at]
+        .iter()
+        .filter(|other| other.distro == *distro)
+        .count();
+    match before {
+        0 => format!("{}/{distro}", component.name),
+        before => format!("{}/{distro}-{}", component.name, before + 1),
     }
 }
 
@@ -201,6 +231,7 @@ fn source_of(ask: &Ask) -> Value {
         } => {
             json!({"files": files, "component": component, "version": version})
         }
+        Ask::Packages { wanted, platforms } => json!({"packages": wanted, "platforms": platforms}),
     }
 }
 
@@ -210,7 +241,7 @@ fn fingerprint(request: &Request, referrers: bool) -> Digest {
         value["platforms"] = json!(platforms);
     }
     // Whether signatures and the like are wanted decides nothing for what has none.
-    if request.kind != Kind::Files {
+    if matches!(request.kind, Kind::Image | Kind::Chart) {
         value["referrers"] = json!(referrers);
     }
     digest_of(&json::to_canonical(&value))

@@ -6,9 +6,11 @@ use airlock_spec::lock::{Artifact, Kind, Lock, REVISION, VERSION};
 use airlock_spec::manifest::Effective;
 use airlock_types::{Digest, Reference};
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 
 use crate::ask::Asker;
 use crate::error::{Cause, Failure, ResolveErrors, What};
+use crate::packages::{self, AptConfiguration};
 use crate::request::{Ask, Request, plan};
 use crate::{chart, files, image};
 
@@ -21,6 +23,10 @@ pub struct Options {
     pub referrers: bool,
     /// How many questions are asked at once.
     pub concurrency: usize,
+    /// How apt is configured on this machine: where the packages of manifests come from that name no repositories.
+    pub apt: Option<AptConfiguration>,
+    /// The time at which signatures of repositories are judged.
+    pub now: Timestamp,
 }
 
 impl Default for Options {
@@ -29,6 +35,8 @@ impl Default for Options {
             folder: PathBuf::new(),
             referrers: true,
             concurrency: 16,
+            apt: None,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -106,19 +114,13 @@ pub async fn resolve<S: MetadataSource>(
         artifacts: wanted as u64,
         bytes: 0,
     });
-    let asker = Asker::new(
-        source,
-        options.concurrency,
-        &options.folder,
-        options.referrers,
-        reporter,
-    );
+    let asker = Asker::new(source, options, reporter);
     let asker = &asker;
     let mut answers: Vec<_> = stream::iter(requests.iter().enumerate().map(|(at, request)| {
         let previous = match request.kind {
             // Files are kept one by one, so their artifact counts although its request has changed.
             Kind::Files => files_of(previous, &request.name),
-            Kind::Image | Kind::Chart => before.get(&request.fingerprint).copied(),
+            Kind::Image | Kind::Chart | Kind::Packages => before.get(&request.fingerprint).copied(),
         };
         let previous = previous.filter(|previous| !update.covers(request, Some(previous)));
         async move {
@@ -187,6 +189,7 @@ async fn one<S: MetadataSource>(
     if let Some(previous) = previous
         && previous.request == request.fingerprint
         && !request.is_local()
+        && !packages_changed(asker, request, previous).await?
     {
         return Ok(Artifact {
             name: request.name.clone(),
@@ -202,7 +205,20 @@ async fn one<S: MetadataSource>(
             version,
             files,
         } => files::resolve(asker, request, component, version, files, previous).await,
+        Ask::Packages { wanted, platforms } => packages::resolve(asker, request, wanted, platforms).await,
     }
+}
+
+/// Whether packages depend on files of this machine that are not what they were.
+async fn packages_changed<S: MetadataSource>(
+    asker: &Asker<'_, S>,
+    request: &Request,
+    previous: &Artifact,
+) -> Result<bool, Cause> {
+    let Ask::Packages { wanted, .. } = &request.ask else {
+        return Ok(false);
+    };
+    Ok(!packages::changed(asker, wanted, previous).await?.is_empty())
 }
 
 /// Values files are used when a chart is installed; that they are there is checked now.

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod index;
 pub mod lock;
 pub mod manifest;
+pub mod packages;
 pub mod receipt;
 
 mod address;

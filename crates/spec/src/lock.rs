@@ -57,6 +57,8 @@ pub enum Kind {
     Chart,
     /// A tree of plain files.
     Files,
+    /// OS packages of one distribution.
+    Packages,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::Image => "image",
             Self::Chart => "chart",
             Self::Files => "files",
+            Self::Packages => "packages",
         }
     }
 }

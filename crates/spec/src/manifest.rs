@@ -35,6 +35,7 @@ mod diagnostic;
 mod load;
 mod model;
 mod node;
+mod packages;
 mod paths;
 mod read;
 mod schema;
@@ -47,6 +48,7 @@ pub use diagnostic::{Diagnostic, ManifestErrors, Place};
 pub use load::{Inputs, load};
 pub use model::{
     ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,
-    ImageSource, K3sRequest, Metadata, PackageBase, PackageRepository, PackagesRequest, PolicyRule,
+    ImageSource, K3sRequest, Metadata, PolicyRule,
 };
+pub use packages::{PackageBase, PackageException, PackagePin, PackageRepository, PackagesRequest};
 pub use schema::schema;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::SystemTime;
 
-use airlock_content::{BlobBody, BlobRead, BlobStore, Generation, GenerationView, StoreError};
+use airlock_content::{BlobBody, BlobRead, BlobStore, Generation, GenerationView, Move, StoreError};
 use airlock_types::{Algorithm, Digest};
 use serde::{Deserialize, Serialize};
 
@@ -363,6 +363,14 @@ impl GenerationView for Store {
             _file: file,
         });
         Ok(generation)
+    }
+
+    fn moves(&self) -> Result<Vec<Move>, StoreError> {
+        self.generations()
+    }
+
+    fn earlier(&self, id: &Digest) -> Result<Option<Generation>, StoreError> {
+        self.generation_by_id(id)
     }
 }
 

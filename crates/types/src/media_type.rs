@@ -24,6 +24,12 @@ pub const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzi
 pub const HELM_PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
 /// Artifact type of a tree of plain files.
 pub const AIRLOCK_FILES: &str = "application/vnd.airlock.files.v1";
+/// Artifact type of a set of OS packages.
+pub const AIRLOCK_PACKAGES: &str = "application/vnd.airlock.packages.v1";
+/// Configuration of a set of Debian packages.
+pub const AIRLOCK_DEB_SET: &str = "application/vnd.airlock.packages.deb.v1+json";
+/// A Debian package.
+pub const DEB: &str = "application/vnd.debian.binary-package";
 /// A plain file in such a tree.
 pub const OCTET_STREAM: &str = "application/octet-stream";
 

@@ -72,6 +72,10 @@ impl Http {
         challenge: Challenge,
         presented: Option<Secret>,
     ) -> Result<Option<Secret>, Trouble> {
+        // What vouches for itself may come over plain HTTP from any host; secrets may not go there.
+        if call.url.scheme() == "http" && !self.config.may_be_plain(&call.access.host) {
+            return Ok(None);
+        }
         let slot = self.tokens.slot(&call.url, &call.access.group);
         let mut slot = slot.lock().await;
         if let Some(header) = slot.valid()

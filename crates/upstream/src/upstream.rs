@@ -17,12 +17,21 @@ use crate::auth::given;
 use crate::download::{Content, Download};
 use crate::endpoint::candidates;
 use crate::error::show_url;
-use crate::http::{Access, Call, Http, authority_of};
+use crate::http::{Access, Call, Http, Small, authority_of};
 use crate::registry::{Place, Wanted, decoded};
 use crate::{Config, ConfigError, Credentials};
 
 /// The suffixes of the tags under which cosign keeps signatures, attestations and SBOMs.
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+
+/// What makes the bytes of a file the right ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Only the connection that they come over.
+    Connection,
+    /// A digest or a signature, which somebody checks.
+    Content,
+}
 
 /// Registries and files over HTTP(S): a [`MetadataSource`] and [`BlobSource`] for [`Origin::Registry`] and
 /// [`Origin::Http`]. Cheap to clone; clones share connections, tokens and limits.
@@ -179,7 +188,8 @@ impl Upstream {
             Origin::Http(url) => {
                 return Download::start(
                     Arc::clone(&self.http),
-                    self.web_call(url)?,
+                    // What it must be is known by its digest, so it does not matter who could change it underway.
+                    self.web_call(url, Trust::Content)?,
                     size,
                     offset,
                     Content::Named,
@@ -212,8 +222,18 @@ impl Upstream {
         Err(failures.into_error(repository))
     }
 
+    /// A small file, read to its end.
+    async fn small(&self, call: &Call, limit: u64) -> Result<Small, SourceError> {
+        let answer = self.http.fetch(call, limit).await?;
+        if answer.status == StatusCode::OK {
+            Ok(answer)
+        } else {
+            Err(self.http.refused_small(&answer, call))
+        }
+    }
+
     /// A request for a file by address.
-    fn web_call(&self, url: &Url) -> Result<Call, SourceError> {
+    fn web_call(&self, url: &Url, trust: Trust) -> Result<Call, SourceError> {
         let mut url = url.clone();
         let given = given(&mut url);
         url.set_fragment(None);
@@ -224,7 +244,7 @@ impl Upstream {
             .map_err(|_| unsupported("the address names no host that can be asked"))?;
         match url.scheme() {
             "https" => {}
-            "http" if self.http.config.may_be_plain(&host) => {}
+            "http" if trust == Trust::Content || self.http.config.may_be_plain(&host) => {}
             "http" => {
                 return Err(unsupported("plain HTTP is refused")
                     .hint(format!("use https, or allow it with --insecure {host}")));
@@ -349,11 +369,8 @@ impl MetadataSource for Upstream {
     }
 
     async fn document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
-        let call = self.web_call(url)?;
-        let answer = self.http.fetch(&call, limit).await?;
-        if answer.status != StatusCode::OK {
-            return Err(self.http.refused_small(&answer, &call));
-        }
+        let call = self.web_call(url, Trust::Connection)?;
+        let answer = self.small(&call, limit).await?;
         if answer.open_ended {
             self.http.warn_open_ended(&call, answer.body.len() as u64);
         }
@@ -369,6 +386,12 @@ impl MetadataSource for Upstream {
         }
     }
 
+    async fn signed_document(&self, url: &Url, limit: u64) -> Result<Bytes, SourceError> {
+        let call = self.web_call(url, Trust::Content)?;
+        // Servers label compressed indexes as "encoded", and it is the compressed bytes that are signed.
+        Ok(self.small(&call, limit).await?.body)
+    }
+
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
         Err(unsupported(&Origin::ChartFolder(path.to_owned())))
     }
@@ -377,7 +400,7 @@ impl MetadataSource for Upstream {
         let Origin::Http(url) = origin else {
             return Err(unsupported(origin));
         };
-        let call = self.web_call(url)?;
+        let call = self.web_call(url, Trust::Connection)?;
         if let Some(digest) = expected
             && let Some(size) = self.stated_length(&call).await
         {

@@ -15,6 +15,7 @@ mod layout;
 mod lock_digests;
 mod memory;
 mod offline;
+mod packages;
 mod peers;
 mod refusals;
 mod reproducible;

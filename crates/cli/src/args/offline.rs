@@ -171,7 +171,7 @@ pub(crate) struct ConfigArgs {
     /// The registries to redirect to the mirror; may be repeated. Otherwise those that --from holds, else the usual ones
     #[arg(long, value_name = "HOST")]
     pub(crate) registry: Vec<String>,
-    /// Redirect the registries of everything in this store or lock
+    /// Redirect the registries of everything in this store or lock; for apt, the store whose packages are offered
     #[arg(long, value_name = "STORE|LOCK")]
     pub(crate) from: Option<PathBuf>,
     /// Write the files below this folder instead of printing them
@@ -188,6 +188,8 @@ pub(crate) enum ConfigClient {
     K3s,
     /// podman, skopeo, buildah: registries.conf
     Podman,
+    /// apt: a .sources file for each distribution, with the key that signs the packages; needs --from STORE
+    Apt,
 }
 
 /// `airlock generations`

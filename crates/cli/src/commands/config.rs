@@ -20,12 +20,12 @@ pub(crate) fn run(args: &ConfigArgs, global: &Global) -> Result {
     let mirror: Mirror = args.url.parse().map_err(|error| {
         Failure::from(anyhow::Error::new(error)).hint("for example --url https://mirror.site:5000")
     })?;
-    let hosts = hosts(args)?;
     let ca = args.ca.as_deref();
     let made = match args.client {
-        ConfigClient::Containerd => client_config::containerd(&mirror, &hosts, ca),
-        ConfigClient::K3s => client_config::k3s(&mirror, &hosts, ca),
-        ConfigClient::Podman => client_config::podman(&mirror, &hosts, ca),
+        ConfigClient::Containerd => client_config::containerd(&mirror, &hosts(args)?, ca),
+        ConfigClient::K3s => client_config::k3s(&mirror, &hosts(args)?, ca),
+        ConfigClient::Podman => client_config::podman(&mirror, &hosts(args)?, ca),
+        ConfigClient::Apt => super::config_apt::files(args, &mirror)?,
     };
     if let Some(dir) = &args.write {
         return write(dir, &made, global);

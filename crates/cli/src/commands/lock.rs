@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::args::{Global, LockArgs, ManifestArgs, UpstreamArgs};
 use crate::failure::{Exit, Failure, Result};
 use crate::sources::Sources;
-use crate::{files, interrupt, manifests, print, progress, upstreams};
+use crate::{apt, clock, files, interrupt, manifests, print, progress, upstreams};
 
 pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
     if args.check {
@@ -76,7 +76,12 @@ pub(crate) async fn make(
 ) -> Result<Made> {
     let path = manifests::lock_path(args);
     let previous = manifests::lock_if_any(&path)?;
-    let options = options(&manifests::base(&args.manifest), referrers, upstream.jobs);
+    let options = options(
+        manifest,
+        &manifests::base(&args.manifest),
+        referrers,
+        upstream.jobs,
+    );
     let lock = resolve(
         manifest,
         previous.as_ref(),
@@ -96,11 +101,13 @@ pub(crate) async fn make(
     Ok(Made { lock, path, changed })
 }
 
-pub(crate) fn options(folder: &Path, referrers: bool, jobs: u16) -> Options {
+pub(crate) fn options(manifest: &Effective, folder: &Path, referrers: bool, jobs: u16) -> Options {
     Options {
         folder: folder.to_owned(),
         referrers,
         concurrency: usize::from(jobs).max(1) * 2,
+        apt: apt::configuration(manifest),
+        now: clock::timestamp(),
     }
 }
 
@@ -131,7 +138,7 @@ pub(crate) async fn check_against(
     referrers: bool,
 ) -> Result {
     let base = manifests::base(&args.manifest);
-    let options = options(&base, referrers, 8);
+    let options = options(manifest, &base, referrers, 8);
     match check(manifest, lock, &options, &Local::new("")).await {
         Ok(()) => Ok(()),
         Err(CheckError::Drift(drift)) => {

@@ -3,6 +3,7 @@
 mod build;
 mod care;
 mod config;
+mod config_apt;
 mod demo;
 mod generations;
 mod import;

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &OutdatedArgs, global: &Global) -> Result {
     let reporter = progress::reporter(global);
     let found = interrupt::until_done(async {
         let sources = upstreams::sources(&args.upstream, &reporter)?;
-        let options = super::lock::options(&base, true, args.upstream.jobs);
+        let options = super::lock::options(&manifest, &base, true, args.upstream.jobs);
         outdated(&manifest, &lock, &options, &sources, &*reporter)
             .await
             .map_err(super::lock::unresolved)

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use airlock_content::GenerationView;
 use airlock_hash::Engine;
-use airlock_registry::{AccessRecord, Config, Server};
+use airlock_registry::{AccessRecord, Config, KeySource, Server};
 use airlock_store::Store;
 use airlock_types::Host;
 use anyhow::Context;
 
 use crate::args::{Global, ServeArgs};
 use crate::failure::{Failure, Result};
-use crate::{interrupt, keys, print, progress, tls};
+use crate::{interrupt, keys, print, progress, repository_key, tls};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
     let facts = std::fs::metadata(&args.path)
@@ -74,6 +74,7 @@ fn serve<V: GenerationView + 'static>(
             }
         }));
     }
+    config.repository_key = Some(repository_key(args));
     let roots = view.generation()?.roots.len();
     interrupt::serving(async move {
         let server = Server::bind(config)
@@ -96,6 +97,21 @@ fn serve<V: GenerationView + 'static>(
         );
         server.serve(view, interrupt::requested()).await;
         Ok(())
+    })
+}
+
+/// The key for OS packages. Without it all but these are served, as from a store that cannot be written to.
+fn repository_key(args: &ServeArgs) -> KeySource {
+    let path = args.path.clone();
+    Arc::new(move || {
+        if path.is_dir() {
+            repository_key::of_store(&path).map_err(|failure| format!("{:#}", failure.error))
+        } else {
+            Err(
+                "OS packages are served from a store only, whose key signs them: import the bundle first"
+                    .to_owned(),
+            )
+        }
     })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use airlock_spec::lock::{Difference, Entry, Found, Tree, Why, diff, tree, why};
+use airlock_spec::packages::PackageChange;
 use airlock_types::{ByteSize, Platform};
 
 use crate::args::{DiffArgs, Global, TreeArgs, WhyArgs};
@@ -133,6 +134,9 @@ fn diff_text(difference: &Difference) -> String {
             let _ = write!(out, "  signatures and the like: +{more} -{fewer}");
         }
         out.push('\n');
+        for package in &change.packages {
+            let _ = writeln!(out, "    {}", package_text(package));
+        }
     }
     if difference.is_empty() {
         out.push_str("the same artifacts\n");
@@ -146,6 +150,20 @@ fn diff_text(difference: &Difference) -> String {
         ByteSize(difference.dropped_bytes)
     );
     out
+}
+
+fn package_text(package: &PackageChange) -> String {
+    let PackageChange {
+        name,
+        architecture,
+        from,
+        to,
+    } = package;
+    match (from.join(", "), to.join(", ")) {
+        (from, to) if from.is_empty() => format!("+ {name} {to} ({architecture})"),
+        (from, to) if to.is_empty() => format!("- {name} {from} ({architecture})"),
+        (from, to) => format!("~ {name} {from} → {to} ({architecture})"),
+    }
 }
 
 fn entry_text(entry: &Entry) -> String {

@@ -143,3 +143,6 @@ pub fn solve(
         Outcome::GaveUp => Err(SolveError::GaveUp),
     }
 }
+
+#[cfg(test)]
+mod tests;

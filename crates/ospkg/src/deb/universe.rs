@@ -396,6 +396,20 @@ impl Universe {
         &self.atoms[start as usize..end as usize]
     }
 
+    /// What a version needs in exactly one version: that, and the relation as it would be written.
+    pub fn needs_exactly(&self, id: RecordId) -> impl Iterator<Item = (RecordId, String)> {
+        let owner = self.architecture_id(self.package_of_record(id));
+        let exact = self.atoms(id).iter().filter(|atom| {
+            matches!(atom.kind(), Kind::PreDepends | Kind::Depends)
+                && atom.has_version()
+                && atom.operator() == Operator::Equal
+        });
+        exact.flat_map(move |atom| {
+            let targets = self.targets(*atom, owner).filter(|target| !target.provides);
+            targets.map(|target| (target.record, self.atom_text(*atom)))
+        })
+    }
+
     /// A relation as it would be written.
     pub(super) fn atom_text(&self, atom: Atom) -> String {
         relation::Relation {

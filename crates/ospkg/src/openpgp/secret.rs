@@ -277,6 +277,12 @@ impl RepositoryKey {
         self.public.fingerprint()
     }
 
+    /// When it was made. What it signs is signed later, or no good.
+    pub fn created(&self) -> Timestamp {
+        let seconds = self.public.primary.created_at().as_secs();
+        Timestamp::from_second(seconds.into()).unwrap_or_default()
+    }
+
     /// The public half in packets, for a keyring file `*.gpg`.
     pub fn public_keyring(&self) -> Result<Vec<u8>, SecretKeyError> {
         let mut bytes = Vec::new();

@@ -74,6 +74,7 @@ fn who_needs_it_is_said() {
     assert_eq!(missing[0].digest, shared);
     let needed: Vec<Needed> = (0..3)
         .map(|at| Needed {
+            kind: world.lock.artifacts[at].kind,
             artifact: format!("registry.example/app{at}:1"),
             why: vec![format!("tools → images[{at}]")],
         })

@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airlock_content::{BlobBody, BlobRead, Generation, GenerationView, RootEntry, StoreError, digest_of};
+use airlock_content::{
+    BlobBody, BlobRead, Cause, Generation, GenerationView, Move, RootEntry, StoreError, digest_of,
+};
 use airlock_registry::{Config, Server};
 use airlock_types::{Descriptor, Digest, annotation, media_type};
 use bytes::Bytes;
@@ -25,6 +27,8 @@ struct Inner {
     blobs: HashMap<Digest, Stored>,
     roots: Vec<RootEntry>,
     current: Option<Arc<Generation>>,
+    /// Every generation that was ever current, the last one at the end.
+    past: Vec<Arc<Generation>>,
     opened: usize,
     broken: bool,
 }
@@ -126,7 +130,9 @@ impl Memory {
     pub(crate) fn publish(&self) {
         let mut inner = self.inner.lock().unwrap();
         let bytes = Generation::render(&inner.roots);
-        inner.current = Some(Arc::new(Generation::from_index(&bytes).unwrap()));
+        let generation = Arc::new(Generation::from_index(&bytes).unwrap());
+        inner.past.push(Arc::clone(&generation));
+        inner.current = Some(generation);
     }
 
     /// From now on, the current generation cannot be read; or can again.
@@ -171,6 +177,27 @@ impl GenerationView for Memory {
             .clone()
             .filter(|_| !inner.broken)
             .ok_or_else(|| StoreError::NoGeneration("none".into()))
+    }
+
+    fn moves(&self) -> Result<Vec<Move>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let moves = inner.past.iter().zip(1..).map(|(generation, number)| Move {
+            number,
+            id: generation.id,
+            time: String::new(),
+            cause: Cause::Unknown,
+            held: true,
+            current: false,
+        });
+        Ok(moves.collect())
+    }
+
+    fn earlier(&self, id: &Digest) -> Result<Option<Generation>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let mut past = inner.past.iter();
+        Ok(past
+            .find(|generation| generation.id == *id)
+            .map(|found| Generation::clone(found)))
     }
 }
 

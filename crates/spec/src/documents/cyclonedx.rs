@@ -1,7 +1,7 @@
 use airlock_types::json;
 use serde_json::json;
 
-use super::{purl, version};
+use super::{debs, purl, version};
 use crate::lock::{Kind, Lock};
 
 /// A CycloneDX 1.6 SBOM (JSON) of what the lock names.
@@ -18,15 +18,34 @@ pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
                 ),
             );
             properties.extend(artifact.why.iter().map(|why| json!({"name": "airlock:why", "value": why})));
-            json!({
-                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files => "file" },
+            let inside: Vec<_> = debs(artifact)
+                .into_iter()
+                .enumerate()
+                .map(|(number, deb)| {
+                    json!({
+                        "type": "library",
+                        "bom-ref": format!("artifact-{at}-{number}"),
+                        "name": deb.name,
+                        "version": deb.version,
+                        "purl": deb.purl,
+                        "hashes": [{"alg": "SHA-256", "content": deb.sha256}],
+                        "properties": [{"name": "airlock:why", "value": deb.why}],
+                    })
+                })
+                .collect();
+            let mut component = json!({
+                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files | Kind::Packages => "file" },
                 "bom-ref": format!("artifact-{at}"),
                 "name": artifact.reference.repository.to_string(),
                 "version": version(artifact),
                 "purl": purl(artifact),
                 "hashes": [{"alg": "SHA-256", "content": artifact.root.digest.hex()}],
                 "properties": properties,
-            })
+            });
+            if !inside.is_empty() {
+                component["components"] = json!(inside);
+            }
+            component
         })
         .collect();
     let document = json!({

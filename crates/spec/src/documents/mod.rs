@@ -14,13 +14,14 @@ pub use spdx::spdx;
 use std::fmt::Write as _;
 
 use crate::lock::{Artifact, Kind};
+use crate::packages::{DebPackage, DebSet};
 
 /// The package URL of an artifact (purl specification, type `oci`; `generic` for trees of files).
 fn purl(artifact: &Artifact) -> String {
     let repository = &artifact.reference.repository;
     let name = repository.name.as_str().rsplit('/').next().unwrap_or_default();
     let version = percent(&artifact.root.digest.to_string());
-    let scheme = if artifact.kind == Kind::Files {
+    let scheme = if matches!(artifact.kind, Kind::Files | Kind::Packages) {
         "generic"
     } else {
         "oci"
@@ -35,6 +36,49 @@ fn purl(artifact: &Artifact) -> String {
         out.push_str(&percent(tag.as_str()));
     }
     out
+}
+
+/// A Debian package as an SBOM names it.
+struct Deb {
+    name: String,
+    version: String,
+    sha256: String,
+    /// Type `deb`, with the distribution's first word as its namespace: `pkg:deb/debian/chrony@4.3-2?arch=amd64&distro=debian-12`.
+    purl: String,
+    /// Why it is there.
+    why: String,
+}
+
+/// The Debian packages of an artifact.
+fn debs(artifact: &Artifact) -> Vec<Deb> {
+    let Some(set) = DebSet::of(artifact) else {
+        return Vec::new();
+    };
+    let vendor = set.distro.split('-').next().unwrap_or_default();
+    let read = |package: &DebPackage| {
+        let field = |name| package.field(name).unwrap_or_default();
+        // `Source: name (version)` where one of the two differs.
+        let source = match package.field("Source") {
+            Some(source) => source.replace(['(', ')'], "").replacen(' ', "@", 1),
+            None => format!("{}@{}", field("Package"), field("Version")),
+        };
+        Deb {
+            name: field("Package").to_owned(),
+            version: field("Version").to_owned(),
+            sha256: field("SHA256").to_owned(),
+            purl: format!(
+                "pkg:deb/{}/{}@{}?arch={}&distro={}&upstream={}",
+                percent(vendor),
+                percent(field("Package")),
+                percent(field("Version")),
+                percent(field("Architecture")),
+                percent(&set.distro),
+                percent(&source),
+            ),
+            why: package.why.join("; "),
+        }
+    };
+    set.packages.iter().map(read).collect()
 }
 
 fn percent(text: &str) -> String {

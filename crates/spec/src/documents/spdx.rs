@@ -2,7 +2,7 @@ use airlock_types::{Digest, json};
 use serde_json::json;
 
 use super::cyclonedx::with_line_feed;
-use super::{purl, version};
+use super::{debs, purl, version};
 use crate::lock::Lock;
 
 /// An SPDX 2.3 SBOM (JSON) of what the lock names.
@@ -43,6 +43,28 @@ pub fn spdx(lock: &Lock, lock_digest: &Digest) -> Vec<u8> {
             "relationshipType": "CONTAINS",
             "relatedSpdxElement": id,
         }));
+        for (number, deb) in debs(artifact).into_iter().enumerate() {
+            let own = format!("{id}-{number}");
+            packages.push(json!({
+                "SPDXID": own,
+                "name": deb.name,
+                "versionInfo": deb.version,
+                "downloadLocation": "NOASSERTION",
+                "filesAnalyzed": false,
+                "comment": deb.why,
+                "checksums": [{"algorithm": "SHA256", "checksumValue": deb.sha256}],
+                "externalRefs": [{
+                    "referenceCategory": "PACKAGE-MANAGER",
+                    "referenceType": "purl",
+                    "referenceLocator": deb.purl,
+                }],
+            }));
+            relationships.push(json!({
+                "spdxElementId": id,
+                "relationshipType": "CONTAINS",
+                "relatedSpdxElement": own,
+            }));
+        }
     }
     let digest = lock_digest.hex();
     let document = json!({

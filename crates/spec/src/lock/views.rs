@@ -6,6 +6,7 @@ use airlock_types::{Digest, Platform, Reference};
 use serde::Serialize;
 
 use super::{Artifact, Kind, Lock, Pin, Totals};
+use crate::packages::{DebSet, PackageChange, changes};
 
 /// Why a digest, a name or a reference is in a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -329,6 +330,9 @@ pub struct Change {
     pub referrers_added: Vec<Digest>,
     /// Signatures, attestations and the like that are gone.
     pub referrers_removed: Vec<Digest>,
+    /// OS packages that are new, gone, or there in other versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageChange>,
 }
 
 /// Compares two locks. Artifacts are the same thing when they are served under one reference, or failing
@@ -421,6 +425,10 @@ fn change(from: &Artifact, to: &Artifact) -> Option<Change> {
         platforms_removed: platforms(from).difference(&platforms(to)).cloned().collect(),
         referrers_added: referrers(to).difference(&referrers(from)).copied().collect(),
         referrers_removed: referrers(from).difference(&referrers(to)).copied().collect(),
+        packages: match (DebSet::of(from), DebSet::of(to)) {
+            (Some(from), Some(to)) => changes(&from, &to),
+            _ => Vec::new(),
+        },
     };
     let same = change.from == change.to
         && change.platforms_added.is_empty()

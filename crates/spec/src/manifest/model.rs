@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use url::Url;
 
 use super::Place;
+use super::packages::PackagesRequest;
 use crate::{BundleName, Channel, Version};
 
 /// A manifest with nothing left open: variables, conditions, imports and selection are applied, every
@@ -234,53 +235,6 @@ pub struct K3sRequest {
     /// Where it was written.
     #[serde(skip)]
     pub place: Place,
-}
-
-/// An entry of `packages`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PackagesRequest {
-    /// The distribution, `debian-12`.
-    pub distro: String,
-    /// The packages wanted.
-    pub names: Vec<String>,
-    /// What the nodes already have.
-    pub base: PackageBase,
-    /// Repositories beside or instead of the distribution's own.
-    pub repos: Vec<PackageRepository>,
-    /// Where it was written.
-    #[serde(skip)]
-    pub place: Place,
-}
-
-/// What a node already has before packages are installed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum PackageBase {
-    /// The distribution's minimal installation.
-    Minimal,
-    /// A `dpkg` status file of a node.
-    Status {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A list of installed packages.
-    Installed {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-/// An entry of `packages[].repos`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PackageRepository {
-    /// Its name.
-    pub id: String,
-    /// Its address.
-    pub baseurl: Url,
-    /// The OpenPGP key that signs it.
-    pub gpgkey: Option<PathBuf>,
 }
 
 /// An entry of `policy.require`.

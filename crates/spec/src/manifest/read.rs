@@ -10,9 +10,10 @@ use super::decode::{Decoder, Fields};
 use super::diagnostic::Span;
 use super::model::{
     ChartRequest, ChartSource, Checksum, Component, FileRequest, FileSource, ImageRequest, ImageSource,
-    K3sRequest, Metadata, PackageBase, PackageRepository, PackagesRequest, PolicyRule,
+    K3sRequest, Metadata, PolicyRule,
 };
 use super::node::{Node, Value};
+use super::packages;
 use super::paths::below;
 use crate::{Channel, secret_in};
 
@@ -36,9 +37,30 @@ pub(crate) mod known {
     pub(crate) const FILE: &[&str] = &["url", "path", "to", "sha256", "checksums", "mode"];
     pub(crate) const PUBLISHED: &[&str] = &["url"];
     pub(crate) const K3S: &[&str] = &["version", "channel", "selinux"];
-    pub(crate) const PACKAGES: &[&str] = &["distro", "names", "base", "repos"];
+    pub(crate) const PACKAGES: &[&str] = &[
+        "distro",
+        "names",
+        "architectures",
+        "recommends",
+        "target",
+        "pins",
+        "base",
+        "repos",
+        "keyrings",
+        "allow",
+    ];
+    pub(crate) const PACKAGE_PIN: &[&str] = &["package", "pin", "priority"];
     pub(crate) const PACKAGE_BASE: &[&str] = &["status", "installed"];
-    pub(crate) const PACKAGE_REPOSITORY: &[&str] = &["id", "baseurl", "gpgkey"];
+    pub(crate) const PACKAGE_REPOSITORY: &[&str] = &[
+        "uri",
+        "suites",
+        "components",
+        "signed-by",
+        "sources",
+        "id",
+        "baseurl",
+        "gpgkey",
+    ];
     pub(crate) const POLICY: &[&str] = &["require"];
     pub(crate) const REQUIRE: &[&str] = &["match", "key"];
 }
@@ -231,7 +253,7 @@ fn content(
     let files = self::files(decoder, files, base);
     let packages = packages
         .iter()
-        .filter_map(|node| self::packages(decoder, node, base))
+        .filter_map(|node| packages::packages(decoder, node, base))
         .collect();
     let k3s = fields.get("k3s").and_then(|node| self::k3s(decoder, node));
     Component {
@@ -306,7 +328,7 @@ fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
     found
 }
 
-fn address(decoder: &mut Decoder<'_>, node: &Node) -> Option<Url> {
+pub(crate) fn address(decoder: &mut Decoder<'_>, node: &Node) -> Option<Url> {
     let text = decoder.text(node)?;
     checked_url(decoder, node.span, Url::parse(text), text)
 }
@@ -354,7 +376,7 @@ fn secret_part(text: &str) -> &str {
     }
 }
 
-fn path(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PathBuf> {
+pub(crate) fn path(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PathBuf> {
     decoder.text(node).map(|text| below(base, Path::new(text)))
 }
 
@@ -442,7 +464,7 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
 }
 
 /// Where a node starts; block mappings start where their first key does.
-fn node_start(node: &Node) -> Span {
+pub(crate) fn node_start(node: &Node) -> Span {
     match &node.value {
         Value::Map(entries) => entries.first().map_or(node.span, |(key, _)| Span {
             length: key.span.length,
@@ -608,68 +630,6 @@ fn k3s(decoder: &mut Decoder<'_>, node: &Node) -> Option<K3sRequest> {
         version,
         channel,
         selinux,
-        place: decoder.place(node_start(node)),
-    })
-}
-
-fn packages(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<PackagesRequest> {
-    let fields = decoder.fields(node, "packages", known::PACKAGES)?;
-    let distro = decoder
-        .required(&fields, "distro", "debian-12")
-        .and_then(|node| decoder.text(node));
-    let names = decoder.required(&fields, "names", "[chrony]");
-    let names = decoder.texts(names);
-    let mut repos = Vec::new();
-    for node in fields
-        .get("repos")
-        .map(|node| decoder.list(node))
-        .unwrap_or_default()
-    {
-        let Some(fields) = decoder.fields(node, "the repository", known::PACKAGE_REPOSITORY) else {
-            continue;
-        };
-        let id = decoder
-            .required(&fields, "id", "baseos")
-            .and_then(|node| decoder.text(node));
-        let url = decoder
-            .required(&fields, "baseurl", "https://example.org/baseos/")
-            .and_then(|node| address(decoder, node));
-        let gpgkey = fields.get("gpgkey").and_then(|node| path(decoder, node, base));
-        if let (Some(id), Some(baseurl)) = (id, url) {
-            repos.push(PackageRepository {
-                id: id.to_owned(),
-                baseurl,
-                gpgkey,
-            });
-        }
-    }
-    let package_base = match fields.get("base") {
-        None => PackageBase::Minimal,
-        Some(node) if matches!(node.value, Value::Map(_)) => {
-            let fields = decoder.fields(node, "base", known::PACKAGE_BASE)?;
-            match (fields.get("status"), fields.get("installed")) {
-                (Some(file), None) => PackageBase::Status {
-                    path: path(decoder, file, base)?,
-                },
-                (None, Some(file)) => PackageBase::Installed {
-                    path: path(decoder, file, base)?,
-                },
-                _ => {
-                    decoder.problem(node_start(node), "base needs either `status` or `installed`");
-                    return None;
-                }
-            }
-        }
-        Some(node) => {
-            decoder.word(node, "base", &["minimal"])?;
-            PackageBase::Minimal
-        }
-    };
-    Some(PackagesRequest {
-        distro: distro?.to_owned(),
-        names,
-        base: package_base,
-        repos,
         place: decoder.place(node_start(node)),
     })
 }

@@ -193,28 +193,77 @@ struct K3s {
 struct Packages {
     /// The distribution, debian-12 or rocky-9.
     distro: String,
-    /// The packages wanted; what they need comes along.
+    /// The packages wanted, as apt-get install takes them; what they need comes along.
     names: Vec<String>,
+    /// The distribution's names of the architectures; those of the platforms where nothing is given.
+    architectures: Option<Vec<String>>,
+    /// Whether packages that are only recommended come along; they do where nothing is given.
+    recommends: Option<bool>,
+    /// The release whose packages are preferred.
+    target: Option<String>,
+    /// Which versions are preferred.
+    pins: Option<OneOrMore<PackagePin>>,
     /// What the nodes already have; minimal where nothing is given.
     base: Option<Base>,
-    /// Repositories beside the distribution's own.
-    repos: Option<Vec<PackageRepository>>,
+    /// Where packages come from; the builder's own configuration where nothing is given.
+    repos: Option<OneOrMore<PackageRepository>>,
+    /// The paths of OpenPGP keys trusted to sign repositories that name none.
+    keyrings: Option<OneOrMore<String>>,
+    /// What is otherwise refused.
+    allow: Option<OneOrMore<PackageException>>,
+}
+
+/// One, or a list.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum OneOrMore<T> {
+    /// One.
+    One(T),
+    /// A list.
+    More(Vec<T>),
+}
+
+/// A paragraph of apt's preferences.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PackagePin {
+    /// The packages, with *.
+    package: String,
+    /// Which versions: release n=bookworm-backports, version 1.2*, origin example.org.
+    pin: String,
+    /// How much they are preferred; below 0 never.
+    priority: i32,
+}
+
+/// What is refused unless it is named.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum PackageException {
+    /// A release file whose Valid-Until is over.
+    ExpiredRelease,
+    /// Signatures and checksums by algorithms that are broken.
+    WeakDigest,
+    /// Keys that are too short.
+    WeakKey,
 }
 
 /// What the nodes already have.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Base {
-    /// The distribution's minimal installation.
-    Minimal(Minimal),
+    /// Without a list.
+    Named(NamedBase),
     /// A list taken from a node.
     Listed(PackageBase),
 }
 
 #[derive(JsonSchema)]
-enum Minimal {
-    #[schemars(rename = "minimal")]
+#[schemars(rename_all = "kebab-case")]
+enum NamedBase {
+    /// The distribution's minimal installation.
     Minimal,
+    /// Nothing: everything comes along.
+    Empty,
 }
 
 /// A list taken from a node.
@@ -227,14 +276,25 @@ struct PackageBase {
     installed: Option<String>,
 }
 
-/// A package repository.
+/// A package repository: uri with suites and components (apt), sources (apt), or id with baseurl (dnf).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PackageRepository {
+    /// The address above dists and pool.
+    uri: Option<String>,
+    /// The suites: bookworm, bookworm-updates.
+    suites: Option<Vec<String>>,
+    /// The components: main.
+    components: Option<Vec<String>>,
+    /// The path of the OpenPGP keys that may sign it.
+    #[schemars(rename = "signed-by")]
+    signed_by: Option<String>,
+    /// The path of a file as in /etc/apt/sources.list.d.
+    sources: Option<String>,
     /// Its name.
-    id: String,
+    id: Option<String>,
     /// Its address.
-    baseurl: String,
+    baseurl: Option<String>,
     /// The path of the OpenPGP key that signs it.
     gpgkey: Option<String>,
 }
@@ -286,6 +346,7 @@ mod tests {
             ("Published", known::PUBLISHED),
             ("K3s", known::K3S),
             ("Packages", known::PACKAGES),
+            ("PackagePin", known::PACKAGE_PIN),
             ("PackageBase", known::PACKAGE_BASE),
             ("PackageRepository", known::PACKAGE_REPOSITORY),
             ("Policy", known::POLICY),

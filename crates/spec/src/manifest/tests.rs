@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 
@@ -610,4 +610,61 @@ fn any_text_is_read_without_panic() {
             }
         }
     });
+}
+
+#[test]
+fn packages_of_debian() {
+    let effective = load_body(
+        "components:\n- name: node\n  packages:\n  - distro: debian-12\n    names: [nginx=1.22.1-9, \"curl:arm64\"]\n    architectures: [arm64]\n    recommends: false\n    target: bookworm-backports\n    pins: [{package: \"nginx*\", pin: release n=bookworm, priority: -1}]\n    base: {status: node/status}\n    keyrings: keys/debian.asc\n    allow: [expired-release]\n    repos:\n    - {uri: \"https://deb.example.org/debian\", suites: [bookworm, bookworm-updates], components: [main], signed-by: keys/a.asc}\n    - {uri: \"https://deb.example.org/flat\", suites: [\"./\"]}\n    - {sources: site.sources}\n",
+    )
+    .unwrap();
+    let packages = &effective.components[0].packages[0];
+    assert_eq!(packages.names, ["nginx=1.22.1-9", "curl:arm64"]);
+    assert!(!packages.recommends);
+    assert_eq!(packages.pins[0].priority, -1);
+    assert_eq!(packages.allow, [PackageException::ExpiredRelease]);
+    assert_eq!(packages.keyrings, [PathBuf::from("keys/debian.asc")]);
+    assert_eq!(packages.repos.len(), 3);
+    let PackageRepository::Apt {
+        suites, signed_by, ..
+    } = &packages.repos[0]
+    else {
+        panic!("{:?}", packages.repos)
+    };
+    assert_eq!(suites.len(), 2);
+    assert_eq!(signed_by.as_deref(), Some(Path::new("keys/a.asc")));
+    let plain =
+        load_body("components: [{name: a, packages: [{distro: debian-13, names: [chrony]}]}]\n").unwrap();
+    let plain = &plain.components[0].packages[0];
+    assert!(plain.recommends && plain.repos.is_empty() && plain.base == PackageBase::Minimal);
+}
+
+#[test]
+fn mistakes_in_packages() {
+    let problem = |rest: &str| {
+        let body =
+            format!("components: [{{name: a, packages: [{{distro: debian-12, names: [x], {rest}}}]}}]\n");
+        let problems = load_body(&body).unwrap_err().0;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        problems[0].message.clone()
+    };
+    assert_eq!(
+        problem("repos: [{uri: \"https://x.org\", sources: y}]"),
+        "a repository needs one of `uri`, `sources` and `baseurl`"
+    );
+    assert_eq!(
+        problem("repos: [{sources: y, gpgkey: z}]"),
+        "`gpgkey` does not go with `sources`"
+    );
+    assert_eq!(
+        problem("repos: [{uri: \"https://x.org\", suites: [a, b/], components: [main]}]"),
+        "suites that end with `/` have no components, all others need them"
+    );
+    assert_eq!(problem("allow: [weak-keys]"), "unknown exception `weak-keys`");
+    assert_eq!(
+        problem("recommends: maybe"),
+        "unknown value of recommends `maybe`"
+    );
+    assert_eq!(problem("base: nothing"), "unknown base `nothing`");
+    assert!(problem("pins: [{package: x, pin: version 1, priority: high}]").contains("invalid digit"));
 }

@@ -36,8 +36,13 @@ async fn guarded(auth: Auth) -> FakeUpstream {
 
 /// Credentials as a file holds them.
 fn logged_in(server: &FakeUpstream, password: &str) -> Credentials {
-    let auth = base64::engine::general_purpose::STANDARD.encode(format!("robot$ci:{password}"));
-    let text = format!(r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#, server.host());
+    known_to(&server.host(), &format!("robot$ci:{password}"))
+}
+
+/// A user and password for one host.
+pub(crate) fn known_to(host: &str, secret: &str) -> Credentials {
+    let auth = base64::engine::general_purpose::STANDARD.encode(secret);
+    let text = format!(r#"{{"auths": {{"{host}": {{"auth": "{auth}"}}}}}}"#);
     Credentials::new(vec![AuthFile::parse(&text).unwrap()], Arc::new(NoHelpers))
 }
 

@@ -154,6 +154,50 @@ async fn plain_http_needs_permission() {
     assert!(error.hint.unwrap().contains("--insecure files.example"));
 }
 
+/// What is signed, or known by its digest, may come over plain HTTP from anywhere; secrets do not go there.
+#[tokio::test]
+async fn plain_http_for_what_vouches_for_itself() {
+    let through = |proxy: &FakeUpstream, credentials| {
+        let config = Config {
+            proxies: Proxies {
+                http: Some(url(proxy, "/")),
+                ..Proxies::default()
+            },
+            ..quick()
+        };
+        client(config, credentials)
+    };
+    let there = Url::parse("http://files.example/files/tool").unwrap();
+    let open = server(Auth::None).await;
+    let upstream = through(&open, Credentials::none());
+    let content = noise("tool", 100_000);
+    assert_eq!(upstream.signed_document(&there, 1 << 20).await.unwrap(), content);
+    let descriptor = Descriptor::new("a/b", digest_of(&content), content.len() as u64);
+    let origin = Origin::Http(there.clone());
+    assert_eq!(
+        upstream.blob(&origin, &descriptor, 1 << 20).await.unwrap(),
+        content
+    );
+    assert!(upstream.signed_document(&there, 10).await.is_err());
+    assert!(upstream.document(&there, 1 << 20).await.is_err());
+
+    let (user, password) = ("robot".to_owned(), "hunter2".to_owned());
+    let closed = server(Auth::Basic { user, password }).await;
+    let known = crate::auth::known_to("files.example", "robot:hunter2");
+    let error = through(&closed, known)
+        .signed_document(&there, 1 << 20)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Denied);
+    let log = closed.log();
+    assert!(
+        !log.is_empty()
+            && log
+                .iter()
+                .all(|request| request.header("authorization").is_empty())
+    );
+}
+
 #[tokio::test]
 async fn proxies_are_used_except_for_loopback() {
     // A server that is asked for anything by its full address is as good as a proxy.

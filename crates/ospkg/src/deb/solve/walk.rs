@@ -243,7 +243,8 @@ impl<'a> Walk<'a> {
             ends.push(all.len());
         }
         let protect = protect && all.len() == 1;
-        if holds && !protect {
+        // What is installed and will do is not upgraded for that.
+        if holds && !(protect && self.will_be(all[0])) {
             return true;
         }
         for candidate in all {
