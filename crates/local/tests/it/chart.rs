@@ -143,3 +143,49 @@ fn what_is_no_chart_is_refused_with_a_hint() {
         SourceErrorKind::Local
     );
 }
+
+#[test]
+fn folders_and_files_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = |levels: usize| "d/".repeat(levels) + "file";
+    write(folder.path(), &[("Chart.yaml", CHART), (&deep(63), "x")]);
+    ask(folder.path()).unwrap();
+    write(folder.path(), &[(&deep(64), "x")]);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("more than the 64 levels of folders allowed"),
+        "{error}"
+    );
+
+    // Few files, to which many links lead.
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("Chart.yaml", CHART)]);
+    fs::create_dir(folder.path().join("files")).unwrap();
+    for number in 0..1000 {
+        fs::write(folder.path().join(format!("files/{number}")), "").unwrap();
+    }
+    let link = |from: usize, to: usize| {
+        for number in from..to {
+            symlink("files", folder.path().join(format!("link-{number}"))).unwrap();
+        }
+    };
+    link(0, 20);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error.message.contains("more than the 20000 files allowed"),
+        "{error}"
+    );
+    // What is ignored takes time all the same.
+    write(folder.path(), &[(".helmignore", "files/\nlink-*/\n")]);
+    ask(folder.path()).unwrap();
+    link(20, 200);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("more than the 200000 files and folders allowed"),
+        "{error}"
+    );
+}

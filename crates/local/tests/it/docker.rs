@@ -170,6 +170,15 @@ fn an_archive_that_contradicts_itself_is_refused() {
     let too_many = config(&[&layer, &layer]);
     let list = |layers: &[&str]| json!([{"Config": "c", "RepoTags": ["x:1"], "Layers": layers}]).to_string();
     let bomb = list(&vec!["l"; 1001]);
+    let many = format!("[{}]", vec![r#"{"Config":"c"}"#; 10_001].join(","));
+    // Space that means nothing, which is all the same to be read.
+    let long = |text: &[u8], size: usize| {
+        let mut text = text.to_vec();
+        text.resize(size, b' ');
+        text
+    };
+    let long_list = String::from_utf8(long(list(&["l"]).as_bytes(), (16 << 20) + 1)).unwrap();
+    let long_config = long(&good, (4 << 20) + 1);
     for (config, list, message) in [
         (
             &wrong_layer,
@@ -187,6 +196,9 @@ fn an_archive_that_contradicts_itself_is_refused() {
         (&good, "{}".into(), "the JSON document cannot be read"),
         (&good, "[]".into(), "the archive holds no image"),
         (&good, bomb, "an image of more than 1000 layers"),
+        (&good, many, "more than 10000 images"),
+        (&good, long_list, "larger than the 16.0 MiB allowed"),
+        (&long_config, list(&["l"]), "larger than the 4.0 MiB allowed"),
         (&b"[".to_vec(), list(&["l"]), "the JSON document cannot be read"),
     ] {
         let folder = tempfile::tempdir().unwrap();
