@@ -578,6 +578,20 @@ fn aliases_cannot_blow_up() {
         "{}",
         problems.render()
     );
+    // As many of one and the same scalar as go into a manifest of the length allowed.
+    let scalars = format!("x: &x 1\ny: [{}]\n", "*x,".repeat(1_300_000));
+    let problems = load_body(&scalars).unwrap_err();
+    assert!(
+        problems.0[0].message.starts_with("this is not valid YAML"),
+        "{}",
+        problems.render()
+    );
+    let problems = load_body(&"#".repeat(4 << 20)).unwrap_err();
+    assert!(
+        problems.0[0].message.contains("longer than the 4194304 bytes"),
+        "{}",
+        problems.render()
+    );
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
         let deep = open.repeat(100_000) + &close.repeat(100_000);
         assert!(
