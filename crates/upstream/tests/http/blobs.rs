@@ -91,6 +91,49 @@ async fn an_early_end_is_resumed_and_a_wrong_length_is_not() {
     assert!(read(&anonymous(), &origin, &want, 0).await.unwrap() == bytes);
 }
 
+/// After a break only the very part that is missing is put behind what is there.
+#[tokio::test]
+async fn another_part_than_the_one_asked_for_is_refused() {
+    let cases = [
+        (
+            Action::Header("content-range", format!("bytes 0-{}/{SIZE}", SIZE - 1)),
+            SourceErrorKind::Corrupt,
+            "another part than the one asked for",
+        ),
+        (
+            Action::WithoutHeader("content-range"),
+            SourceErrorKind::Unsupported,
+            "a part without saying which",
+        ),
+        (Action::Status(416), SourceErrorKind::Corrupt, "or fewer"),
+    ];
+    for (action, kind, message) in cases {
+        let (server, origin, want, _) = one_blob(Options::default()).await;
+        server.fault(Fault::on("*/blobs/*", Action::Reset(700_000)).times(1));
+        server.fault(Fault::on("*/blobs/*", action.clone()).after(1));
+        let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{action:?}: {error}");
+        assert!(error.to_string().contains(message), "{action:?}: {error}");
+        assert_eq!(server.requests("/blobs/").len(), 2);
+    }
+}
+
+/// What a server says beside a status is read as far as it is short.
+#[tokio::test]
+async fn a_long_excuse_is_not_read() {
+    let (server, origin, want, _) = one_blob(Options::default()).await;
+    for (padding, told) in [(1000, true), (1 << 20, false)] {
+        let padding = " ".repeat(padding);
+        let says = format!("{{\"errors\":[{{\"code\":\"DENIED\"{padding}}}]}}");
+        server.heal();
+        server.fault(Fault::on("*/blobs/*", Action::Status(403)));
+        server.fault(Fault::on("*/blobs/*", Action::Body(says.into())));
+        let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Denied);
+        assert_eq!(crate::told(&error).contains("the server says: DENIED"), told);
+    }
+}
+
 #[tokio::test]
 async fn a_stall_is_a_break() {
     let (server, origin, want, bytes) = one_blob(Options::default()).await;
