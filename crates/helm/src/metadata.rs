@@ -250,13 +250,14 @@ mod tests {
             ]);
         }
         assert!(ChartMetadata::parse(bomb.as_bytes()).is_err());
-        // As many of one and the same scalar as go into a document of the length allowed.
-        let scalars = format!(
-            "apiVersion: v2\nname: a\nversion: 1.0.0\nx: &x 1\ny: [{}]\n",
-            "*x,".repeat(1_300_000)
-        );
-        assert!(scalars.len() < 4 << 20);
-        assert!(ChartMetadata::parse(scalars.as_bytes()).is_err());
+        // One and the same scalar as often as goes into a document of the length allowed; and fewer, longer ones.
+        for (times, length) in [(1_300_000, 1), (100, 1 << 20)] {
+            let (scalar, aliases) = ("a".repeat(length), "*x,".repeat(times));
+            let text =
+                format!("apiVersion: v2\nname: a\nversion: 1.0.0\nx: &x {scalar}\nsources: [{aliases}]\n");
+            let error = ChartMetadata::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, ChartError::Yaml(_)), "{error}");
+        }
     }
 
     #[test]
