@@ -51,6 +51,8 @@ fn a_folder_is_packaged_and_served_by_its_digest() {
     assert_eq!(wait(read(&local, &origin, &want, 9)).unwrap(), archive[9..]);
     assert_eq!(wait(read(&local, &origin, &want, want.size)).unwrap(), b"");
     assert_eq!(wait(local.blob(&origin, &want, want.size)).unwrap(), archive);
+    let error = wait(local.blob(&origin, &want, want.size - 1)).unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unsupported);
     assert_eq!(wait(local.referrers(&origin, &want.digest)).unwrap(), []);
 
     write(&folder.path().join("chart"), &[("values.yaml", "a: 2\n")]);

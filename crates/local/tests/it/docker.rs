@@ -5,7 +5,7 @@ use airlock_content::{
     FetchedManifest, ManifestSelector, MetadataSource, Origin, SourceErrorKind, digest_of,
 };
 use airlock_local::Local;
-use airlock_types::{Manifest, media_type};
+use airlock_types::{Descriptor, Manifest, media_type};
 use serde_json::json;
 
 use crate::support::{config, exhaust, gzip, layer_tar, noise, read, tar_of, wait};
@@ -52,6 +52,16 @@ fn an_image_becomes_a_manifest_with_its_own_bytes() {
     let origin = Origin::DockerArchive("saved.tar".into());
     let fetched = named(&local, &origin, "docker.io/library/two:1");
     assert!(fetched.generated);
+    let right = Descriptor::new("", digest_of(&config), config.len() as u64);
+    assert_eq!(wait(local.blob(&origin, &right, right.size)).unwrap(), config);
+    for size in [right.size - 1, right.size + 1] {
+        let wrong = Descriptor {
+            size,
+            ..right.clone()
+        };
+        let error = wait(local.blob(&origin, &wrong, 1 << 20)).unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Corrupt);
+    }
     assert_eq!(fetched.descriptor.media_type, media_type::OCI_MANIFEST);
     assert_eq!(fetched.descriptor.digest, digest_of(&fetched.bytes));
     let expected = format!(
