@@ -15,7 +15,7 @@ use airlock_importer::{ImportError, ImportOptions, Imported, Outcome, import};
 use airlock_spec::receipt::{Outcome as Checked, Receipt};
 use airlock_store::{ScrubOptions, Store};
 use airlock_trust::{Policy, SecretKey};
-use airlock_types::{Manifest, annotation};
+use airlock_types::{Digest, Manifest, annotation};
 use fixture::tight::Tight;
 use fixture::{Contents, picture};
 
@@ -304,6 +304,31 @@ fn what_went_missing_since_is_brought_again() {
     assert_eq!((healed.outcome, healed.number), (Outcome::Completed, 1));
     assert_eq!(healed.receipt, first.receipt);
     assert!(store.scrub(ScrubOptions::default(), &Silent).unwrap().is_sound());
+    // An index may lack a child, but not one that the bundle brings.
+    let generation = store.generation().unwrap();
+    let mut roots = generation.roots.iter();
+    let index = roots
+        .find(|root| root.reference.to_string().ends_with("multi:2"))
+        .unwrap();
+    let index = store.blob_path(&index.descriptor.digest);
+    let text = std::fs::read(&index).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let child: Digest = manifest["manifests"][0]["digest"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    std::fs::remove_file(store.blob_path(&child)).unwrap();
+    assert_eq!(
+        run(bytes.clone(), &store, &later).unwrap().outcome,
+        Outcome::Completed
+    );
+    assert!(store.blob_path(&child).exists());
+    // What is damaged in the store is not good because its length is.
+    std::fs::remove_file(&index).unwrap();
+    std::fs::write(&index, vec![b'x'; text.len()]).unwrap();
+    run(bytes.clone(), &store, &later).unwrap_err();
+    std::fs::write(&index, &text).unwrap();
     // As after a kill between the move and the receipt.
     std::fs::remove_dir_all(store.root().join("airlock/receipts").join(&first.record)).unwrap();
     let rewritten = run(bytes.clone(), &store, &later).unwrap();
