@@ -251,13 +251,19 @@ mod tests {
         }
         assert!(ChartMetadata::parse(bomb.as_bytes()).is_err());
         // One and the same scalar as often as goes into a document of the length allowed; and fewer, longer ones.
-        for (times, length) in [(1_300_000, 1), (100, 1 << 20)] {
+        for (times, length) in [(1_300_000, 1), (17, 1 << 20)] {
             let (scalar, aliases) = ("a".repeat(length), "*x,".repeat(times));
             let text =
                 format!("apiVersion: v2\nname: a\nversion: 1.0.0\nx: &x {scalar}\nsources: [{aliases}]\n");
             let error = ChartMetadata::parse(text.as_bytes()).unwrap_err();
             assert!(matches!(error, ChartError::Yaml(_)), "{error}");
         }
+        let many = format!(
+            "apiVersion: v2\nname: a\nversion: 1.0.0\nsources: [{}]\n",
+            "a,".repeat(100_000)
+        );
+        let error = ChartMetadata::parse(many.as_bytes()).unwrap_err();
+        assert!(matches!(error, ChartError::Yaml(_)), "{error}");
     }
 
     #[test]
