@@ -116,6 +116,22 @@ async fn identity_tokens_are_exchanged() {
     assert_eq!((asked[0].method.as_str(), asked[0].query.as_str()), ("POST", ""));
 }
 
+/// A refresh token is good for everything, so its form goes to the address named and nowhere else.
+#[tokio::test]
+async fn identity_tokens_follow_no_redirect() {
+    let server = guarded(token(true)).await;
+    let there = format!("http://{}/token", server.cdn_host());
+    server.fault(Fault::on("/token", Action::Redirect(there)).listener(Listener::Main));
+    let credential = Credential::IdentityToken(Secret::new("refresh-me"));
+    let credentials = Credentials::none().with(&server.host(), credential);
+    let error = client(quick(), credentials)
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("(307"), "{error}");
+    assert!(server.log().iter().all(|entry| entry.listener == Listener::Main));
+}
+
 #[tokio::test]
 async fn basic() {
     let auth = Auth::Basic {
@@ -211,6 +227,8 @@ async fn another_host_cannot_ask_for_credentials() {
     server.fault(Fault::on("*", ask).listener(Listener::Cdn));
     let upstream = client(quick(), logged_in(&server, PASSWORD));
     let origin = registry(&server, "acme/app");
+    // From here on there is a token, so that the answer of the other host is the first one.
+    upstream.manifest(&origin, &tag("v1")).await.unwrap();
     let error = read(&upstream, &origin, &app.blobs[1].descriptor(), 0).await;
     assert_eq!(error.unwrap_err().kind, SourceErrorKind::Denied);
     let log = server.log();

@@ -72,6 +72,7 @@ async fn redirects_in_circles_and_downwards() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("in circles"), "{error}");
+    assert_eq!(server.requests("/manifests/").len(), 11);
 
     let options = Options {
         tls: true,
