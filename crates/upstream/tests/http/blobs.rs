@@ -200,6 +200,23 @@ async fn manifests_come_from_their_own_endpoint() {
     assert_eq!(got, app.root.bytes[5..]);
 }
 
+/// Who reads a stream need not look at its length to be safe from an endless one.
+#[tokio::test]
+async fn more_than_announced_is_refused() {
+    let (server, origin, ..) = one_blob(Options::default()).await;
+    let bytes = noise("small", 100);
+    let want = Descriptor::new(media_type::OCI_LAYER_GZIP, digest_of(&bytes), 100);
+    server.update(|content| {
+        let blobs = &mut content.repository("acme/app").blobs;
+        blobs.insert(want.digest, bytes);
+    });
+    server.fault(Fault::on("*/blobs/*", Action::Append("more".into())));
+    server.fault(Fault::on("*/blobs/*", Action::WithoutHeader("content-length")));
+    let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Corrupt);
+    assert!(error.to_string().contains("more than the 100 bytes"), "{error}");
+}
+
 #[tokio::test]
 async fn small_blobs_are_verified() {
     let app = image("app", "linux/amd64");
