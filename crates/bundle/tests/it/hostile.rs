@@ -529,6 +529,27 @@ fn what_is_no_bundle_is_called_so() {
     );
 }
 
+/// Only a file can be read at any place, and a pipe must not make us wait for somebody to write to it.
+#[test]
+fn what_is_no_file_is_not_read_in_place() {
+    let fixture = Fixture::small();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils");
+    for path in [pipe, folder.path().to_owned(), "/dev/zero".into()] {
+        let policy = fixture.policy();
+        let (answer, answered) = std::sync::mpsc::channel();
+        std::thread::spawn(move || answer.send(BundleFile::open(&path, &policy).map(drop)));
+        let result = answered.recv_timeout(std::time::Duration::from_secs(20));
+        let error = result.expect("it waits for a writer").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this is not a bundle: it is not a file, which is needed to read it in place"
+        );
+    }
+}
+
 mod folder {
     use super::*;
     use std::os::unix::fs::symlink;
