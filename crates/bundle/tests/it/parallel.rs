@@ -66,5 +66,12 @@ fn the_same_damage_is_found() {
     for at in (0..len).step_by(len / 50 + 1) {
         compare(&fixture.archive[..at], format!("cut at {at}"));
     }
+    for entry in &fixture.layout.entries()[2..] {
+        let middle = usize::try_from(entry.content + entry.size / 2).unwrap();
+        compare(
+            &fixture.archive[..middle],
+            format!("cut in the middle of {}", entry.name),
+        );
+    }
     assert!(seen > 200);
 }
