@@ -251,8 +251,11 @@ fn an_upgrade_and_a_roll_back() {
         .archive
         .package("libapp", "1.1", "Depends: base, libbase (= 5)\n");
     place.archive.publish(&Signing::default());
+    let outdated = place.airlock.run(["outdated"]);
+    let news = "1 packages, 0 of them for security (lock --update)\n    ~ libapp 1.0 → 1.1 (amd64)\n";
+    assert!(outdated.stdout.contains(news), "{}", outdated.render());
     place.manifest("site", "2.0.0", "[app]", "");
-    fs::rename(
+    fs::copy(
         place.airlock.path("airlock.lock"),
         place.airlock.path("before.lock"),
     )
@@ -264,6 +267,9 @@ fn an_upgrade_and_a_roll_back() {
         "{}",
         diff.render()
     );
+    let why = place.airlock.run(["why", "libapp"]);
+    let because = "libapp 1.1 (amd64) is a package of it: app Depends libapp (>= 1.0)";
+    assert!(why.stdout.contains(because), "{}", why.render());
     // A client that has begun before goes on with what it has begun with.
     for (path, bytes) in &before {
         let Some((folder, _)) = path.rsplit_once('/') else {
