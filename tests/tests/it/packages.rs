@@ -506,6 +506,21 @@ fn a_lock_notices_that_its_keyring_changed() {
     );
 }
 
+/// A name that every node has already is a wish all the same.
+#[test]
+fn what_is_named_is_carried() {
+    let Some(place) = Place::new() else { return };
+    place.manifest("site", "1.0.0", "[base]", "");
+    place.carry("site-1.0.0", "store");
+    let served = place.serve("store");
+    let packages = String::from_utf8(get(&served, "dists/bookworm/main/binary-amd64/Packages")).unwrap();
+    let names: Vec<&str> = packages
+        .lines()
+        .filter_map(|line| line.strip_prefix("Package: "))
+        .collect();
+    assert_eq!(names, ["base"]);
+}
+
 #[test]
 fn names_that_nothing_has() {
     let Some(place) = Place::new() else { return };
