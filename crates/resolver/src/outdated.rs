@@ -4,6 +4,7 @@ use airlock_content::{ManifestSelector, MetadataSource, Origin, Reporter};
 use airlock_helm::{LooseVersion, MAX_INDEX, chart_versions};
 use airlock_spec::lock::{Artifact, Kind, Lock};
 use airlock_spec::manifest::{ChartSource, Effective, ImageSource};
+use airlock_spec::packages::{DebSet, PackageChange, changes};
 use airlock_types::{Digest, Reference, Tag};
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -11,7 +12,8 @@ use serde::Serialize;
 use crate::ask::Asker;
 use crate::chart::{archive_of, index_url, range};
 use crate::error::{Cause, ResolveErrors};
-use crate::request::{Ask, plan};
+use crate::packages;
+use crate::request::{Ask, Request, plan};
 use crate::resolve::Options;
 
 /// Something locked that upstream has news about.
@@ -32,12 +34,16 @@ pub struct Outdated {
     pub newest: Option<String>,
     /// What the tag or version means now, when it is not what is locked.
     pub moved: Option<Digest>,
+    /// OS packages that would be others: `lock --update` takes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageChange>,
 }
 
 /// What is newer upstream than in the lock, in the lock's order.
 ///
 /// Images count as newer by tags of the same form (`1.36-alpine` is compared with `1.37-alpine`, not with
-/// `1.37`). What the manifest no longer asks for is not looked at, and neither are files and local things.
+/// `1.37`); of OS packages, all are chosen anew and compared. What the manifest no longer asks for is not looked at, and
+/// neither are files and local things.
 pub async fn outdated<S: MetadataSource>(
     manifest: &Effective,
     lock: &Lock,
@@ -56,7 +62,7 @@ pub async fn outdated<S: MetadataSource>(
         Some((artifact, request))
     });
     let mut answers: Vec<_> = stream::iter(pairs.enumerate().map(|(at, (artifact, request))| async move {
-        let answer = one(asker, artifact, &request.ask).await;
+        let answer = one(asker, artifact, request).await;
         (at, answer.map_err(|cause| request.failure(cause)))
     }))
     .buffer_unordered(options.concurrency.max(1) * 4)
@@ -81,7 +87,7 @@ pub async fn outdated<S: MetadataSource>(
 async fn one<S: MetadataSource>(
     asker: &Asker<'_, S>,
     artifact: &Artifact,
-    ask: &Ask,
+    request: &Request,
 ) -> Result<Option<Outdated>, Cause> {
     let mut found = Outdated {
         kind: artifact.kind,
@@ -91,8 +97,9 @@ async fn one<S: MetadataSource>(
         allowed: None,
         newest: None,
         moved: None,
+        packages: Vec::new(),
     };
-    match ask {
+    match &request.ask {
         Ask::Image {
             source: ImageSource::Registry { reference },
             ..
@@ -137,14 +144,18 @@ async fn one<S: MetadataSource>(
                 open && range.matches(version)
             });
         }
-        Ask::Image { .. }
-        | Ask::Chart(ChartSource::Folder { .. })
-        | Ask::Files { .. }
-        | Ask::Packages { .. } => {
-            return Ok(None);
+        Ask::Packages { wanted, platforms } => {
+            let now = packages::resolve(asker, request, wanted, platforms).await?;
+            if let (Some(before), Some(now)) = (DebSet::of(artifact), DebSet::of(&now)) {
+                found.packages = changes(&before, &now);
+            }
         }
+        Ask::Image { .. } | Ask::Chart(ChartSource::Folder { .. }) | Ask::Files { .. } => return Ok(None),
     }
-    let news = found.allowed.is_some() || found.newest.is_some() || found.moved.is_some();
+    let news = found.allowed.is_some()
+        || found.newest.is_some()
+        || found.moved.is_some()
+        || !found.packages.is_empty();
     Ok(news.then_some(found))
 }
 

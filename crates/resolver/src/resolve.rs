@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use airlock_content::{Event, MetadataSource, Origin, Reporter, digest_of};
 use airlock_spec::lock::{Artifact, Kind, Lock, REVISION, VERSION};
 use airlock_spec::manifest::Effective;
+use airlock_spec::packages::DebSet;
 use airlock_types::{Digest, Reference};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -49,8 +50,8 @@ pub enum Update {
     None,
     /// Everything.
     All,
-    /// What is called so: a name as the manifest writes it, a component, a reference, a repository, or the
-    /// last word of a repository.
+    /// What is called so: a name as the manifest writes it, a component, a reference, a repository, the last word of a
+    /// repository, or an OS package.
     Names(Vec<String>),
 }
 
@@ -80,7 +81,14 @@ fn is_called(request: &Request, previous: Option<&Artifact>, name: &str) -> bool
             || repository == name
             || repository.rsplit('/').next() == Some(name)
     };
+    // A set of packages is chosen as a whole, whichever of them is named.
+    let holds = |artifact: &Artifact| {
+        let set = DebSet::of(artifact).into_iter();
+        set.flat_map(|set| set.packages)
+            .any(|package| package.field("Package") == Some(name))
+    };
     request.name == name
+        || previous.is_some_and(holds)
         || request.components.iter().any(below)
         || reference.as_ref().is_some_and(by_reference)
 }

@@ -147,6 +147,16 @@ impl DebSet {
         Self::from_bytes(artifact.inline.get(&config.digest)?.as_bytes()).ok()
     }
 
+    /// Whether a package comes from a repository of security updates, as they are called: `bookworm-security`.
+    fn is_security(&self, name: &str, architecture: &str) -> bool {
+        self.packages.iter().any(|package| {
+            let own =
+                package.field("Package") == Some(name) && package.field("Architecture") == Some(architecture);
+            let repository = self.repositories.get(package.repository);
+            own && repository.is_some_and(|repository| repository.suite.contains("security"))
+        })
+    }
+
     /// Versions by name and architecture.
     fn versions(&self) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
         let mut versions: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
@@ -181,6 +191,8 @@ pub struct PackageChange {
     pub from: Vec<String>,
     /// The versions now; none if it is gone.
     pub to: Vec<String>,
+    /// Whether one of them comes from a repository of security updates.
+    pub security: bool,
 }
 
 /// What has changed from one set to another, in order of name and architecture.
@@ -201,6 +213,7 @@ pub fn changes(from: &DebSet, to: &DebSet) -> Vec<PackageChange> {
             architecture: name.1.to_owned(),
             from: versions(before.get(name)),
             to: versions(after.get(name)),
+            security: to.is_security(name.0, name.1),
         })
         .collect()
 }
@@ -244,6 +257,9 @@ mod tests {
             (&changed[0].from[..], &changed[0].to[..]),
             (&["4.3-2".to_owned()][..], &["4.5-1".to_owned()][..])
         );
+        assert!(!changed[0].security);
+        later.repositories[0].suite = "bookworm-security".into();
+        assert!(changes(&set, &later)[0].security);
         later.packages.clear();
         assert_eq!(changes(&set, &later)[0].to.len(), 0);
         set.packages[0].repository = 1;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use airlock_tests::debian::{self, Apt, Archive, Signing};
 use airlock_tests::tree::Tree;
 use airlock_tests::{Airlock, Run, Served, command, digest, http, peer};
+use serde_json::Value;
 
 /// A builder and a site.
 struct Place {
@@ -219,6 +220,57 @@ fn from_an_archive_to_apt() {
     }
 }
 
+/// Years later and without us: the archive's own signature and sums lead to the packages in the store.
+#[test]
+fn an_auditor_walks_the_chain_with_other_tools() {
+    let Some(place) = Place::new() else { return };
+    if !peer::require(&["gpgv", "xz"]) {
+        return;
+    }
+    place.carry("site-1.0.0", "store");
+    let lock: Value = serde_json::from_slice(&fs::read(place.airlock.path("airlock.lock")).unwrap()).unwrap();
+    let artifact = &lock["artifacts"][0];
+    let root = artifact["root"]["digest"].as_str().unwrap();
+    let manifest: Value = serde_json::from_str(artifact["inline"][root].as_str().unwrap()).unwrap();
+    let blob = |digest: &str| {
+        let name = digest.replacen(':', "/", 1);
+        place.airlock.path(format!("store/blobs/{name}").as_str())
+    };
+    let layers: BTreeMap<&str, PathBuf> = manifest["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| {
+            let title = layer["annotations"]["org.opencontainers.image.title"].as_str();
+            (title.unwrap(), blob(layer["digest"].as_str().unwrap()))
+        })
+        .collect();
+    let home = place.airlock.path(".home");
+    let keyring = place.airlock.path("archive.gpg");
+    command::succeed(
+        command::clean("gpg", &home)
+            .args(["--batch", "--yes", "--dearmor", "--output"])
+            .args([&keyring, &place.airlock.path("keys/archive.asc")]),
+    );
+    let release = &layers["evidence/0/InRelease"];
+    command::succeed(
+        command::clean("gpgv", &home)
+            .arg("--keyring")
+            .args([&keyring, release]),
+    );
+    let index = &layers["evidence/0/main/binary-amd64/Packages.xz"];
+    let sum = digest(&fs::read(index).unwrap()).replace("sha256:", " ");
+    assert!(fs::read_to_string(release).unwrap().contains(&sum));
+    let unpacked = command::succeed(command::clean("xz", &home).arg("-dc").arg(index));
+    let mut packages = 0;
+    for (_, path) in layers.iter().filter(|(title, _)| title.starts_with("pool/")) {
+        let sum = digest(&fs::read(path).unwrap()).replace("sha256:", "SHA256: ");
+        assert!(unpacked.stdout().contains(&sum));
+        packages += 1;
+    }
+    assert_eq!(packages, 5);
+}
+
 /// A new version comes and goes again; no client is left behind.
 #[test]
 fn an_upgrade_and_a_roll_back() {
@@ -251,8 +303,11 @@ fn an_upgrade_and_a_roll_back() {
         .archive
         .package("libapp", "1.1", "Depends: base, libbase (= 5)\n");
     place.archive.publish(&Signing::default());
+    let outdated = place.airlock.run(["outdated"]);
+    let news = "1 packages, 0 of them for security (lock --update)\n    ~ libapp 1.0 → 1.1 (amd64)\n";
+    assert!(outdated.stdout.contains(news), "{}", outdated.render());
     place.manifest("site", "2.0.0", "[app]", "");
-    fs::rename(
+    fs::copy(
         place.airlock.path("airlock.lock"),
         place.airlock.path("before.lock"),
     )
@@ -264,6 +319,9 @@ fn an_upgrade_and_a_roll_back() {
         "{}",
         diff.render()
     );
+    let why = place.airlock.run(["why", "libapp"]);
+    let because = "libapp 1.1 (amd64) is a package of it: app Depends libapp (>= 1.0)";
+    assert!(why.stdout.contains(because), "{}", why.render());
     // A client that has begun before goes on with what it has begun with.
     for (path, bytes) in &before {
         let Some((folder, _)) = path.rsplit_once('/') else {
@@ -312,6 +370,9 @@ fn bundles_are_merged() {
 fn one_lock_makes_one_repository() {
     let Some(place) = Place::new() else { return };
     place.carry("site-1.0.0", "one");
+    let lock = fs::read(place.airlock.path("airlock.lock")).unwrap();
+    place.lock().succeeds();
+    assert!(fs::read(place.airlock.path("airlock.lock")).unwrap() == lock);
     let bundle = "out/site-1.0.0.airlock.tar";
     place
         .airlock
@@ -498,6 +559,21 @@ fn a_lock_notices_that_its_keyring_changed() {
         "{}",
         run.render()
     );
+}
+
+/// A name that every node has already is a wish all the same.
+#[test]
+fn what_is_named_is_carried() {
+    let Some(place) = Place::new() else { return };
+    place.manifest("site", "1.0.0", "[base]", "");
+    place.carry("site-1.0.0", "store");
+    let served = place.serve("store");
+    let packages = String::from_utf8(get(&served, "dists/bookworm/main/binary-amd64/Packages")).unwrap();
+    let names: Vec<&str> = packages
+        .lines()
+        .filter_map(|line| line.strip_prefix("Package: "))
+        .collect();
+    assert_eq!(names, ["base"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use airlock_resolver::outdated;
 
+use super::views::package_text;
 use crate::args::{Global, OutdatedArgs};
 use crate::failure::Result;
 use crate::{interrupt, manifests, print, progress, upstreams};
@@ -35,7 +36,17 @@ pub(crate) fn run(args: &OutdatedArgs, global: &Global) -> Result {
             if let Some(moved) = &item.moved {
                 out.push_str(&format!("  moved to {} (lock --update)", moved.short()));
             }
+            if !item.packages.is_empty() {
+                let security = item.packages.iter().filter(|package| package.security).count();
+                out.push_str(&format!(
+                    "  {} packages, {security} of them for security (lock --update)",
+                    item.packages.len()
+                ));
+            }
             out.push('\n');
+            for package in &item.packages {
+                out.push_str(&format!("    {}\n", package_text(package)));
+            }
         }
         out
     })

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use airlock_spec::lock::{Difference, Entry, Found, Tree, Why, diff, tree, why};
+use airlock_spec::lock::{Difference, Entry, Found, Tree, Why, WhyPackage, diff, tree, why};
 use airlock_spec::packages::PackageChange;
 use airlock_types::{ByteSize, Platform};
 
@@ -30,12 +30,25 @@ fn why_text(found: &Why) -> String {
         let what = match found.found {
             Found::Artifact => "is its root",
             Found::Manifest => "is a manifest of it",
-            Found::Blob => "is a blob of it",
+            Found::Blob | Found::Package => "is a blob of it",
             Found::Referrer => "is a signature, attestation or SBOM of it",
             Found::ReferrerPart => "is part of a signature, attestation or SBOM of it",
             Found::LeftOut => "is for a platform that is left out",
         };
         let _ = writeln!(out, "  {digest} {what}");
+    }
+    if let Some(package) = &found.package {
+        let WhyPackage {
+            name,
+            version,
+            architecture,
+            why,
+        } = package;
+        let _ = writeln!(
+            out,
+            "  {name} {version} ({architecture}) is a package of it: {}",
+            why.join("; ")
+        );
     }
     for path in &found.why {
         let _ = writeln!(out, "  because of {path}");
@@ -152,17 +165,18 @@ fn diff_text(difference: &Difference) -> String {
     out
 }
 
-fn package_text(package: &PackageChange) -> String {
-    let PackageChange {
-        name,
-        architecture,
-        from,
-        to,
-    } = package;
-    match (from.join(", "), to.join(", ")) {
-        (from, to) if from.is_empty() => format!("+ {name} {to} ({architecture})"),
-        (from, to) if to.is_empty() => format!("- {name} {from} ({architecture})"),
-        (from, to) => format!("~ {name} {from} → {to} ({architecture})"),
+pub(crate) fn package_text(package: &PackageChange) -> String {
+    let (name, from, to) = (&package.name, package.from.join(", "), package.to.join(", "));
+    let mut about = package.architecture.clone();
+    if package.security {
+        about.push_str(", security");
+    }
+    if from.is_empty() {
+        format!("+ {name} {to} ({about})")
+    } else if to.is_empty() {
+        format!("- {name} {from} ({about})")
+    } else {
+        format!("~ {name} {from} → {to} ({about})")
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) struct Chosen {
 /// merged `/usr` rather than converted, or it would have `usrmerge`, and with that perl, for which few systems have room.
 const BESIDE: [&str; 2] = ["apt", "usr-is-merged"];
 
+/// The reason for what was asked for.
+const WANTED: &str = "wanted";
+
 /// The status file of a node, where the request names one.
 pub(super) async fn installed<S: MetadataSource>(
     asker: &Asker<'_, S>,
@@ -86,7 +89,13 @@ pub(super) fn choose(
             })?;
         chosen.add(&universe, &solution);
         if wanted.base == PackageBase::Minimal {
-            chosen.add_what_must_match(&universe, &solution, &installed);
+            let named = request
+                .wanted
+                .iter()
+                .filter_map(|(package, record)| record.or_else(|| candidates.of(*package)));
+            let mut carried: Vec<RecordId> = solution.install.iter().map(|choice| choice.record).collect();
+            carried.extend(chosen.add_named(&universe, named, &installed));
+            chosen.add_what_must_match(&universe, carried, &installed);
         }
     }
     Ok(chosen)
@@ -96,7 +105,7 @@ impl Chosen {
     fn add(&mut self, universe: &Universe, solution: &Solution) {
         for choice in &solution.install {
             let why = match &choice.why {
-                Why::Wanted => "wanted".to_owned(),
+                Why::Wanted => WANTED.to_owned(),
                 Why::Needed { by, kind, relation } => {
                     let by = universe.name(universe.package_of_record(*by));
                     format!("{by} {kind} {relation}")
@@ -107,12 +116,28 @@ impl Chosen {
         }
     }
 
-    /// Adds packages of the base that others need in exactly one version (`libudev1` for `udev`): a node that was installed
-    /// some updates ago has an earlier one.
-    fn add_what_must_match(&mut self, universe: &Universe, solution: &Solution, installed: &[RecordId]) {
-        let base: BTreeSet<RecordId> = installed.iter().copied().collect();
-        let mut open: Vec<RecordId> = solution.install.iter().map(|choice| choice.record).collect();
-        let mut seen: BTreeSet<RecordId> = open.iter().copied().collect();
+    /// Adds packages of the base that were asked for by name: a node may have an earlier version, and who names a package
+    /// expects it to be there. Gives those that were added.
+    fn add_named(
+        &mut self,
+        universe: &Universe,
+        named: impl Iterator<Item = RecordId>,
+        base: &[RecordId],
+    ) -> Vec<RecordId> {
+        let added: Vec<RecordId> = named.filter(|record| base.contains(record)).collect();
+        for record in &added {
+            let reasons = self.packages.entry(name_of(universe, *record)).or_default();
+            reasons.insert(WANTED.to_owned());
+        }
+        added
+    }
+
+    /// Adds packages of the base that those carried need in exactly one version (`libudev1` for `udev`): a node that was
+    /// installed some updates ago has an earlier one.
+    fn add_what_must_match(&mut self, universe: &Universe, carried: Vec<RecordId>, base: &[RecordId]) {
+        let base: BTreeSet<RecordId> = base.iter().copied().collect();
+        let mut seen: BTreeSet<RecordId> = carried.iter().copied().collect();
+        let mut open = carried;
         while let Some(by) = open.pop() {
             for (needed, relation) in universe.needs_exactly(by) {
                 if !base.contains(&needed) {

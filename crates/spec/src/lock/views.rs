@@ -6,7 +6,7 @@ use airlock_types::{Digest, Platform, Reference};
 use serde::Serialize;
 
 use super::{Artifact, Kind, Lock, Pin, Totals};
-use crate::packages::{DebSet, PackageChange, changes};
+use crate::packages::{DebPackage, DebSet, PackageChange, changes};
 
 /// Why a digest, a name or a reference is in a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,23 @@ pub struct Why {
     /// The content found, where a digest was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// The OS package found, where one was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<WhyPackage>,
+}
+
+/// An OS package of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// Who needs it: `nginx Depends libc6 (>= 2.34)`, or `wanted`.
+    pub why: Vec<String>,
 }
 
 /// What something is within its artifact.
@@ -37,6 +54,8 @@ pub enum Found {
     Manifest,
     /// A configuration, layer, chart or file.
     Blob,
+    /// An OS package.
+    Package,
     /// A signature, attestation or the like that travels with it.
     Referrer,
     /// Part of one that travels with it.
@@ -45,7 +64,7 @@ pub enum Found {
     LeftOut,
 }
 
-/// Finds what `query` is and who wants it: a name, a reference or a repository (whole, or its last words),
+/// Finds what `query` is and who wants it: a name, a reference or a repository (whole, or its last words), an OS package,
 /// or a digest or the beginning of its hex (six digits at least).
 pub fn why(lock: &Lock, query: &str) -> Vec<Why> {
     let digest = DigestQuery::parse(query);
@@ -58,11 +77,16 @@ pub fn why(lock: &Lock, query: &str) -> Vec<Why> {
             why: artifact.why.clone(),
             found,
             digest,
+            package: None,
         };
         if is_called(artifact, query) {
             out.push(answer(Found::Artifact, None));
             continue;
         }
+        out.extend(packages(artifact, query).into_iter().map(|package| Why {
+            package: Some(package),
+            ..answer(Found::Package, None)
+        }));
         let Some(query) = &digest else { continue };
         let mut seen = BTreeSet::new();
         for (found, digest) in contents(artifact) {
@@ -72,6 +96,24 @@ pub fn why(lock: &Lock, query: &str) -> Vec<Why> {
         }
     }
     out
+}
+
+/// The OS packages of an artifact that are called so.
+fn packages(artifact: &Artifact, name: &str) -> Vec<WhyPackage> {
+    let set = DebSet::of(artifact).into_iter();
+    let own = set
+        .flat_map(|set| set.packages)
+        .filter(|package| package.field("Package") == Some(name));
+    let read = |package: DebPackage| {
+        let field = |name| package.field(name).unwrap_or_default().to_owned();
+        WhyPackage {
+            name: name.to_owned(),
+            version: field("Version"),
+            architecture: field("Architecture"),
+            why: package.why,
+        }
+    };
+    own.map(read).collect()
 }
 
 fn is_called(artifact: &Artifact, query: &str) -> bool {
