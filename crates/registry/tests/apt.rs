@@ -58,6 +58,7 @@ fn set(store: &Memory, days: i64, packages: &[(&str, &str)]) -> Descriptor {
             suite: "bookworm".into(),
             date: DAY + days * 86_400,
             signers: Vec::new(),
+            keyring: None,
             evidence: Vec::new(),
         }],
     };

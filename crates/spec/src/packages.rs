@@ -85,6 +85,9 @@ pub struct DebRepository {
     pub date: i64,
     /// The fingerprints of the keys that signed it.
     pub signers: Vec<String>,
+    /// Their keys, as the one who locked had them. An auditor who has a keyring of a source that they trust does without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<Digest>,
     /// The files that establish it, by their path below `dists/SUITE/`.
     pub evidence: Vec<EvidenceFile>,
 }
@@ -244,6 +247,7 @@ mod tests {
                 suite: "bookworm".into(),
                 date: 1,
                 signers: vec!["AB".into()],
+                keyring: None,
                 evidence: Vec::new(),
             }],
         };

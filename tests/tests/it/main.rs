@@ -1,6 +1,7 @@
 //! End-to-end and interoperability tests, in one binary so that they share one registry of images.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod audit;
 mod clients;
 mod clock;
 mod concurrency;

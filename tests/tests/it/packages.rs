@@ -10,14 +10,14 @@ use airlock_tests::{Airlock, Run, Served, command, digest, http, peer};
 use serde_json::Value;
 
 /// A builder and a site.
-struct Place {
-    archive: Archive,
-    airlock: Airlock,
+pub(crate) struct Place {
+    pub(crate) archive: Archive,
+    pub(crate) airlock: Airlock,
 }
 
 impl Place {
     /// An archive with a few packages, and a manifest that wants one of them.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if !debian::require() {
             return None;
         }
@@ -41,7 +41,7 @@ impl Place {
         Some(place)
     }
 
-    fn manifest(&self, name: &str, version: &str, names: &str, more: &str) {
+    pub(crate) fn manifest(&self, name: &str, version: &str, names: &str, more: &str) {
         let url = self.archive.url();
         let text = format!(
             "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: {name}, version: {version}, sequence: {}}}\n\
@@ -52,12 +52,12 @@ impl Place {
         self.airlock.write("airlock.yaml", text);
     }
 
-    fn lock(&self) -> Run {
+    pub(crate) fn lock(&self) -> Run {
         let _ = fs::remove_file(self.airlock.path("airlock.lock"));
         self.airlock.run(["lock"])
     }
 
-    fn pack(&self) -> Run {
+    pub(crate) fn pack(&self) -> Run {
         self.airlock.run([
             "pack",
             "airlock.lock",
@@ -71,7 +71,7 @@ impl Place {
     }
 
     /// Locks, packs, verifies and imports what the manifest wants now.
-    fn carry(&self, bundle: &str, store: &str) {
+    pub(crate) fn carry(&self, bundle: &str, store: &str) {
         self.lock().succeeds();
         self.pack().succeeds();
         let bundle = format!("out/{bundle}.airlock.tar");

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use offline::{
-    ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, LsArgs, ReceiptsArgs,
-    RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
+    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, LsArgs,
+    ReceiptsArgs, RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Keygen(KeygenArgs),
     /// Check a bundle's signature and every byte of it
     Verify(VerifyArgs),
+    /// Walk from upstream's signatures to every OS package of a bundle or store, offline
+    Audit(AuditArgs),
     /// Show what a bundle says it is, without verifying it
     Inspect(InspectArgs),
     /// List what a bundle or store holds

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use airlock_hash::Engine;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::failure::{Failure, Result};
 
@@ -85,6 +88,45 @@ pub(crate) struct VerifyArgs {
     pub(crate) trust: TrustedKeys,
     #[command(flatten)]
     pub(crate) hashing: Hashing,
+}
+
+/// `airlock audit`
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// A store, or a bundle file
+    #[arg(value_name = "STORE|BUNDLE", env = "AIRLOCK_STORE")]
+    pub(crate) path: PathBuf,
+    /// Who may sign upstream's releases: a keyring as apt has it, from a source that you trust; may be repeated. Without
+    /// one, the keys are those that the builder carried along
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Vec<PathBuf>,
+    /// Judge signatures and expiry as of this time (2026-11-21, 2026-11-21T12:00:00Z, now). Otherwise as of the newest release
+    /// carried: the earliest time that the packages can have been locked at
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// Trust this public key to have signed the bundle; may be repeated
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        env = "AIRLOCK_PUBLIC_KEY",
+        help_heading = "Bundle file"
+    )]
+    pub(crate) keys: Vec<PathBuf>,
+    /// How many different trusted keys must have signed the bundle
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]
+    pub(crate) threshold: u16,
+}
+
+/// A time or a day; the latter begins at midnight UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(crate::clock::timestamp());
+    }
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| day().map(|day| day.timestamp()))
+        .ok_or_else(|| "the form is 2026-11-21, 2026-11-21T12:00:00Z or now".to_owned())
 }
 
 /// `airlock inspect`

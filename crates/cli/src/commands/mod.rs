@@ -1,5 +1,6 @@
 //! One file for each command, or for a few that belong together.
 
+mod audit;
 mod build;
 mod care;
 mod config;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Pack(args) => build::pack_lock(&args, global),
         Command::Keygen(args) => keygen::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
+        Command::Audit(args) => audit::run(&args, global),
         Command::Inspect(args) => inspect::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
         Command::Import(args) => import::run(&args, global),

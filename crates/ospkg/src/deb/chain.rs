@@ -97,6 +97,7 @@ impl ChainError {
 pub struct SignedRelease {
     release: Release,
     signers: Vec<Signer>,
+    keys: Keyring,
     evidence: Evidence,
 }
 
@@ -122,6 +123,7 @@ impl SignedRelease {
         Ok(Self {
             release: Release::read(verified.bytes(), policy)?,
             signers: verified.signers().to_vec(),
+            keys: keys_of(keyring, verified.signers()),
             evidence: Evidence::in_release(bytes.to_vec()),
         })
     }
@@ -137,6 +139,7 @@ impl SignedRelease {
         Ok(Self {
             release: Release::read(verified.bytes(), policy)?,
             signers: verified.signers().to_vec(),
+            keys: keys_of(keyring, verified.signers()),
             evidence: Evidence::detached(release.to_vec(), signature.to_vec()),
         })
     }
@@ -149,6 +152,11 @@ impl SignedRelease {
     /// Who signed it: at least one.
     pub fn signers(&self) -> &[Signer] {
         &self.signers
+    }
+
+    /// The keys of the signers, as they were in the keyring.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     /// The files that prove it, to carry along.
@@ -218,6 +226,11 @@ impl SignedRelease {
         }
         Ok(SignedIndex::new(path.to_owned(), text))
     }
+}
+
+fn keys_of(keyring: &Keyring, signers: &[Signer]) -> Keyring {
+    let fingerprints: Vec<String> = signers.iter().map(|signer| signer.certificate.clone()).collect();
+    keyring.clone().only(&fingerprints)
 }
 
 fn check(path: &str, bytes: &[u8], size: u64, checksum: &Checksum) -> Result<(), ChainError> {

@@ -206,7 +206,7 @@ fn user<'a>(
     }
 }
 
-fn issued_by(signature: &Signature, key: &PublicKey) -> bool {
+pub(super) fn issued_by(signature: &Signature, key: &PublicKey) -> bool {
     let fingerprints = signature.issuer_fingerprint();
     let ids = signature.issuer_key_id();
     fingerprints.contains(&&key.fingerprint())

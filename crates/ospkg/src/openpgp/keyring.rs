@@ -1,6 +1,7 @@
-use pgp::packet::{Packet, PublicKey, PublicSubkey, Signature, UserId};
+use pgp::packet::{Packet, PacketTrait as _, PublicKey, PublicSubkey, Signature, UserId};
 use pgp::types::{KeyDetails, KeyVersion, Tag};
 
+use super::certificate::issued_by;
 use super::packets::{self, Framed, SplitError};
 use super::verify::KeyHandle;
 use super::{KeyringError, armor, hex};
@@ -54,6 +55,31 @@ impl Certificate {
         self.subkeys
             .iter()
             .map(|(key, _)| hex(key.fingerprint().as_bytes()))
+    }
+
+    /// Its packets, with those of the signatures on its names that are wanted.
+    pub(super) fn write(
+        &self,
+        bytes: &mut Vec<u8>,
+        on_names: impl Fn(&Signature) -> bool,
+    ) -> Result<(), pgp::errors::Error> {
+        self.primary.to_writer_with_header(bytes)?;
+        for signature in &self.direct {
+            signature.to_writer_with_header(bytes)?;
+        }
+        for (user, signatures) in &self.users {
+            user.to_writer_with_header(bytes)?;
+            for signature in signatures.iter().filter(|signature| on_names(signature)) {
+                signature.to_writer_with_header(bytes)?;
+            }
+        }
+        for (key, signatures) in &self.subkeys {
+            key.to_writer_with_header(bytes)?;
+            for signature in signatures {
+                signature.to_writer_with_header(bytes)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -123,6 +149,19 @@ impl Keyring {
             })
         });
         self
+    }
+
+    /// The keys in armour, to be carried along. What others have signed about their names is left out: it is most of the
+    /// bytes, and no signature is judged by it.
+    pub fn to_armored(&self) -> Result<String, KeyringError> {
+        let mut bytes = Vec::new();
+        for certificate in &self.certificates {
+            let own = |signature: &Signature| issued_by(signature, &certificate.primary);
+            certificate
+                .write(&mut bytes, own)
+                .map_err(|error| KeyringError::Malformed(error.to_string()))?;
+        }
+        Ok(armor::write(armor::PUBLIC, &bytes))
     }
 
     /// The keys.

@@ -286,14 +286,7 @@ impl RepositoryKey {
     /// The public half in packets, for a keyring file `*.gpg`.
     pub fn public_keyring(&self) -> Result<Vec<u8>, SecretKeyError> {
         let mut bytes = Vec::new();
-        append(&mut bytes, &self.public.primary)?;
-        self.append_rest(&mut bytes, |bytes| {
-            for (key, signatures) in &self.public.subkeys {
-                append(bytes, key)?;
-                append_all(bytes, signatures)?;
-            }
-            Ok(())
-        })?;
+        self.public.write(&mut bytes, |_| true)?;
         Ok(bytes)
     }
 

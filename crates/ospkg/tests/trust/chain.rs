@@ -251,6 +251,41 @@ fn claim() -> Claim {
         architecture: "amd64".to_owned(),
         size: 19,
         digest: Checksum::sha256(DEB).as_sha256().unwrap(),
+        paragraph: None,
+    }
+}
+
+/// Who serves a package with other dependencies than were signed decides what is installed beside it.
+#[test]
+fn what_is_said_of_a_package_is_what_was_signed() {
+    let (release, packed) = good();
+    let mut evidence = release.evidence().clone();
+    evidence.add_index(format!("{PATH}.gz"), packed);
+    // The keys that come along with it are enough.
+    let keys = Keyring::read(release.keys().to_armored().unwrap().as_bytes()).unwrap();
+    assert_eq!(keys.certificates()[0].fingerprint(), site_key().fingerprint());
+    let said = |text: String| {
+        let mut claim = claim();
+        claim.paragraph = Some(text);
+        let report = audit(&[(&evidence, &keys)], &[claim], &policy());
+        match &report.packages[0].1 {
+            Status::Established { .. } => None,
+            Status::NotEstablished { why } => Some(why.clone()),
+        }
+    };
+    assert_eq!(said(packages()), None);
+    for (text, field) in [
+        (packages().replace("amd64\n", "amd64\nDepends: evil\n"), "Depends"),
+        (packages().replace("Architecture: amd64\n", ""), "Architecture"),
+        (packages().replace("hello_1.0-1", "hello_1.0-2"), "Filename"),
+        (packages().replace("Size", "size"), "its form"),
+        (String::new(), "its form"),
+    ] {
+        let why = said(text).unwrap();
+        assert!(
+            why.ends_with(&format!("says something else of it: {field}")),
+            "{why}"
+        );
     }
 }
 

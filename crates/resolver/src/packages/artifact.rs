@@ -157,6 +157,12 @@ fn evidence(parts: &mut Parts, number: usize, release: &Release) -> Result<DebRe
         );
         add(&index.path, digest);
     }
+    let keys = release.signed.keys().to_armored();
+    let keys = keys.map_err(|source| PackagesError::Keyring {
+        name: release.address.to_string(),
+        source,
+    })?;
+    let keyring = parts.text(title("keyring.asc"), keys.as_bytes())?;
     let mut signers: Vec<String> = release
         .signed
         .signers()
@@ -170,6 +176,7 @@ fn evidence(parts: &mut Parts, number: usize, release: &Release) -> Result<DebRe
         suite: release.suite.clone(),
         date: release.signed.release().date.as_second(),
         signers,
+        keyring: Some(keyring),
         evidence: files,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use airlock_types::Digest;
 
+use super::super::control::{Paragraph, paragraphs};
 use super::{ChainError, SignedPackage, SignedRelease};
 use crate::openpgp::{Keyring, Policy, Signer};
 
@@ -98,6 +99,9 @@ pub struct Claim {
     pub size: u64,
     /// The digest of its file, as it is here.
     pub digest: Digest,
+    /// What is said of it here: its paragraph, where that has to be the signed one as well. A file may be the right
+    /// one while its dependencies are told wrongly.
+    pub paragraph: Option<String>,
 }
 
 /// What evidence says about a claim.
@@ -234,13 +238,36 @@ fn walk_index(
 fn compare(claim: &Claim, package: &SignedPackage<'_>, release: usize, path: &str) -> Status {
     let why = match package.checksum().as_sha256() {
         Some(digest) if digest == claim.digest && package.size == claim.size => {
-            return Status::Established {
-                release,
-                index: path.to_owned(),
-            };
+            let said = claim.paragraph.as_deref();
+            match said.and_then(|said| difference(said.as_bytes(), package.paragraph())) {
+                Some(field) => format!("{path} says something else of it: {field}"),
+                None => {
+                    return Status::Established {
+                        release,
+                        index: path.to_owned(),
+                    };
+                }
+            }
         }
         Some(_) => format!("{path} lists other contents: {}", package.checksum()),
         None => format!("{path} gives no SHA256 of it"),
     };
     Status::NotEstablished { why }
+}
+
+/// The first field in which a paragraph is not the signed one; none if it is the same.
+fn difference(said: &[u8], signed: Paragraph<'_>) -> Option<String> {
+    if said.trim_ascii_end() == signed.bytes().trim_ascii_end() {
+        return None;
+    }
+    let said = paragraphs(said).next().and_then(Result::ok);
+    let other = said.and_then(|said| {
+        let missing = |one: Paragraph<'_>, other: Paragraph<'_>| {
+            one.fields()
+                .find(|field| other.get(field.name()) != Some(field.value()))
+                .map(|field| field.name().to_owned())
+        };
+        missing(signed, said).or_else(|| missing(said, signed))
+    });
+    Some(other.unwrap_or_else(|| "its form".to_owned()))
 }
