@@ -235,6 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_others_take_for_one_of_ours_are_refused() {
+        let read = |key: &str| {
+            let text = serde_json::json!({ key: 1 }).to_string();
+            from_slice_named::<serde::de::IgnoredAny>(text.as_bytes(), &["keys"])
+        };
+        for key in ["keys", "key", "kéys", ""] {
+            read(key).unwrap();
+        }
+        for key in ["Keys", "KEYS", "\u{212a}eys", "key\u{17f}"] {
+            let error = read(key).unwrap_err().to_string();
+            assert!(error.contains("by case only"), "{key}: {error}");
+        }
+    }
+
+    #[test]
     fn deep_nesting_is_refused_without_overflow() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         assert!(from_slice::<serde_json::Value>(deep.as_bytes()).is_err());
