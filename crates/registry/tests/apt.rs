@@ -56,6 +56,7 @@ fn set(store: &Memory, days: i64, packages: &[(&str, &str)]) -> Descriptor {
         repositories: vec![DebRepository {
             uri: "https://deb.example.org/debian".into(),
             suite: "bookworm".into(),
+            label: None,
             date: DAY + days * 86_400,
             signers: Vec::new(),
             keyring: None,

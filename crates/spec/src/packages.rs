@@ -81,6 +81,9 @@ pub struct DebRepository {
     pub uri: String,
     /// The suite, as asked for.
     pub suite: String,
+    /// Its `Label`, `Debian-Security`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The `Date` of its Release file, in seconds since 1970.
     pub date: i64,
     /// The fingerprints of the keys that signed it.
@@ -150,13 +153,14 @@ impl DebSet {
         Self::from_bytes(artifact.inline.get(&config.digest)?.as_bytes()).ok()
     }
 
-    /// Whether a package comes from a repository of security updates, as they are called: `bookworm-security`.
+    /// Whether a package comes from a repository of security updates, as they are called: `bookworm-security` with the
+    /// label `Debian-Security`.
     fn is_security(&self, name: &str, architecture: &str) -> bool {
         self.packages.iter().any(|package| {
             let own =
                 package.field("Package") == Some(name) && package.field("Architecture") == Some(architecture);
             let repository = self.repositories.get(package.repository);
-            own && repository.is_some_and(|repository| repository.suite.contains("security"))
+            own && repository.is_some_and(DebRepository::is_security)
         })
     }
 
@@ -169,6 +173,13 @@ impl DebSet {
             versions.entry(name).or_default().insert(field("Version"));
         }
         versions
+    }
+}
+
+impl DebRepository {
+    fn is_security(&self) -> bool {
+        let label = self.label.as_deref().unwrap_or_default();
+        self.suite.contains("security") || label.to_ascii_lowercase().contains("security")
     }
 }
 
@@ -245,6 +256,7 @@ mod tests {
             repositories: vec![DebRepository {
                 uri: "https://deb.example.org/debian".into(),
                 suite: "bookworm".into(),
+                label: None,
                 date: 1,
                 signers: vec!["AB".into()],
                 keyring: None,
@@ -263,6 +275,9 @@ mod tests {
         );
         assert!(!changed[0].security);
         later.repositories[0].suite = "bookworm-security".into();
+        assert!(changes(&set, &later)[0].security);
+        later.repositories[0].suite = "stable".into();
+        later.repositories[0].label = Some("Debian-Security".into());
         assert!(changes(&set, &later)[0].security);
         later.packages.clear();
         assert_eq!(changes(&set, &later)[0].to.len(), 0);

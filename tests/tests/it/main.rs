@@ -20,6 +20,7 @@ mod packages;
 mod peers;
 mod refusals;
 mod reproducible;
+mod updates;
 mod vanished;
 mod world;
 

@@ -88,6 +88,10 @@ fn tree_text(tree: &Tree) -> String {
             if !artifact.platforms.is_empty() {
                 facts.push(list(&artifact.platforms));
             }
+            if let Some(packages) = &artifact.packages {
+                let architectures = packages.architectures.join(", ");
+                facts.push(format!("{} packages for {architectures}", packages.count));
+            }
             if artifact.left_out > 0 {
                 facts.push(format!("{} left out", artifact.left_out));
             }
@@ -99,6 +103,9 @@ fn tree_text(tree: &Tree) -> String {
                 artifact.digest.short(),
                 facts.join("; ")
             );
+            if let Some(packages) = &artifact.packages {
+                let _ = writeln!(out, "{below}   · {}", packages.wanted.join(", "));
+            }
             for referrer in &artifact.referrers {
                 let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
                 let _ = writeln!(out, "{below}   · {kind}  {}", referrer.digest.short());

@@ -174,6 +174,7 @@ fn evidence(parts: &mut Parts, number: usize, release: &Release) -> Result<DebRe
     Ok(DebRepository {
         uri: release.root.to_string(),
         suite: release.suite.clone(),
+        label: release.signed.release().label.clone(),
         date: release.signed.release().date.as_second(),
         signers,
         keyring: Some(keyring),

@@ -210,10 +210,27 @@ pub struct ArtifactTree {
     pub bytes: u64,
     /// The platforms carried.
     pub platforms: Vec<Platform>,
+    /// The OS packages that it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packages: Option<PackagesTree>,
     /// How many children of its index are left out.
     pub left_out: usize,
     /// What travels with it: artifact type and size.
     pub referrers: Vec<ReferrerTree>,
+}
+
+/// OS packages below a component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackagesTree {
+    /// The distribution.
+    pub distro: String,
+    /// Its names of the architectures.
+    pub architectures: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+    /// Those that were asked for, as written.
+    pub wanted: Vec<String>,
 }
 
 /// Something that travels with an artifact.
@@ -280,6 +297,12 @@ fn artifact_tree(artifact: &Artifact) -> ArtifactTree {
             .iter()
             .map(|pin| pin.platform.clone())
             .collect(),
+        packages: DebSet::of(artifact).map(|set| PackagesTree {
+            distro: set.distro,
+            architectures: set.architectures,
+            count: set.packages.len(),
+            wanted: set.wanted,
+        }),
         left_out: artifact.left_out.len(),
         referrers: artifact
             .referrers
