@@ -66,14 +66,15 @@ fn read(root: &Path) -> Option<AptConfiguration> {
     })
 }
 
-/// `debian-12` from os-release(5).
-fn distro(text: &str) -> Option<String> {
+/// `debian-12` from os-release(5); `debian-forky` where there is no number yet.
+pub(crate) fn distro(text: &str) -> Option<String> {
     let value = |name: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
             .map(|value| value.trim_matches(['"', '\'']).to_owned())
     };
-    Some(format!("{}-{}", value("ID")?, value("VERSION_ID")?))
+    let version = value("VERSION_ID").or_else(|| value("VERSION_CODENAME"))?;
+    Some(format!("{}-{version}", value("ID")?))
 }
 
 /// The entries of a file of sources; none if it is damaged, which whoever uses it says.

@@ -102,6 +102,23 @@ pub enum PackagesError {
         #[source]
         source: airlock_ospkg::deb::packages::PackagesError,
     },
+    /// The inventory of a node cannot be read.
+    #[error("the inventory cannot be used: {name}")]
+    Inventory {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: airlock_spec::inventory::InventoryError,
+    },
+    /// The inventory is of another sort of node.
+    #[error("the inventory is of a node with {found}, and packages are wanted of {wanted}")]
+    OtherNode {
+        /// What the node has.
+        found: String,
+        /// What is wanted.
+        wanted: String,
+    },
     /// A pin is not understood.
     #[error("the pin cannot be used: {pin}")]
     Pin {
@@ -163,7 +180,7 @@ pub(crate) async fn resolve<S: MetadataSource>(
         .iter()
         .map(|repository| fetch::release(asker, repository, &architectures, &policy));
     let releases = futures::future::try_join_all(releases).await?;
-    let installed = closure::installed(asker, wanted).await?;
+    let installed = closure::installed(asker, wanted, &architectures).await?;
     let inputs = inputs::of(asker, wanted).await?;
     let (request, wanted) = (request.clone(), wanted.clone());
     blocking(move || {
@@ -221,6 +238,11 @@ impl PackagesError {
                 let hints: Vec<String> = other.into_iter().chain(allow).collect();
                 (!hints.is_empty()).then(|| hints.join("; "))
             }
+            Self::OtherNode { .. } => Some(
+                "make one with `airlock inventory` on such a node; give each architecture packages of its own, with \
+                 architectures: [NAME]"
+                    .to_owned(),
+            ),
             Self::Keyring { source, .. } => source.hint().map(str::to_owned),
             Self::Unsolvable { .. } => Some(
                 "name a version that fits, pin a release, or describe the nodes in base".to_owned(),

@@ -7,6 +7,7 @@
 
 pub mod documents;
 pub mod index;
+pub mod inventory;
 pub mod lock;
 pub mod manifest;
 pub mod packages;

@@ -11,6 +11,7 @@ mod disks;
 mod forbidden;
 mod full;
 mod interrupted;
+mod inventory;
 mod kills;
 mod layout;
 mod lock_digests;

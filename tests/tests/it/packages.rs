@@ -84,12 +84,12 @@ impl Place {
             .succeeds();
     }
 
-    fn serve(&self, store: &str) -> Served {
+    pub(crate) fn serve(&self, store: &str) -> Served {
         self.airlock.serve(&self.airlock.path(store), [] as [&str; 0])
     }
 
     /// An apt that is configured by `airlock config apt`.
-    fn client(&self, store: &str, served: &Served) -> Apt {
+    pub(crate) fn client(&self, store: &str, served: &Served) -> Apt {
         let apt = Apt::new();
         let etc = apt.etc();
         let url = format!("http://{}", served.address());
@@ -101,7 +101,7 @@ impl Place {
     }
 
     /// Says that a client has these packages of the pool.
-    fn install(&self, apt: &Apt, packages: &[&str]) {
+    pub(crate) fn install(&self, apt: &Apt, packages: &[&str]) {
         let files: Vec<PathBuf> = packages
             .iter()
             .map(|name| self.archive.path(format!("pool/{name}.deb").as_str()))
@@ -111,7 +111,7 @@ impl Place {
 
     /// Refusals say why and leave nothing.
     #[track_caller]
-    fn refuses(&self, run: &Run, code: i32, words: &[&str]) {
+    pub(crate) fn refuses(&self, run: &Run, code: i32, words: &[&str]) {
         run.exits(code);
         for word in words {
             assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.render());

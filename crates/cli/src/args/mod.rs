@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use offline::{
-    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, LsArgs,
-    ReceiptsArgs, RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
+    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
+    LsArgs, ReceiptsArgs, RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -139,6 +139,8 @@ pub(crate) enum Command {
     Scrub(ScrubArgs),
     /// Show the receipts of a store's imports
     Receipts(ReceiptsArgs),
+    /// Write down which OS packages a node has, for the base of a manifest's packages
+    Inventory(InventoryArgs),
     /// Play the whole round trip on this machine: no root, no Internet
     Demo(DemoArgs),
     /// Print the JSON Schema of the manifest

@@ -282,3 +282,14 @@ pub(crate) struct ReceiptsArgs {
     #[command(flatten)]
     pub(crate) store: StoreArg,
 }
+
+/// `airlock inventory`
+#[derive(Debug, Args)]
+pub(crate) struct InventoryArgs {
+    /// The root of the node's file system
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// Write the inventory to this file, in place of what is there; otherwise to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}

@@ -9,6 +9,7 @@ mod demo;
 mod generations;
 mod import;
 mod inspect;
+mod inventory;
 mod keygen;
 mod lock;
 mod ls;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Rollback(args) => generations::rollback(&args, global),
         Command::Gc(args) => care::gc(&args, global),
         Command::Scrub(args) => care::scrub(&args, global),
+        Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
         Command::Schema => schema(),

@@ -7,6 +7,7 @@ use airlock_ospkg::deb::control::paragraphs;
 use airlock_ospkg::deb::pins::{Policy, Preferences};
 use airlock_ospkg::deb::solve::{Candidates, Request, Solution, Why, WordError, solve, wanted};
 use airlock_ospkg::deb::universe::{Builder, Origin, PackageId, Priority, RecordId, Universe};
+use airlock_spec::inventory::Inventory;
 use airlock_spec::manifest::{PackageBase, PackagesRequest};
 use airlock_spec::packages::Installed;
 use bytes::Bytes;
@@ -40,11 +41,40 @@ const WANTED: &str = "wanted";
 pub(super) async fn installed<S: MetadataSource>(
     asker: &Asker<'_, S>,
     wanted: &PackagesRequest,
+    architectures: &[String],
 ) -> Result<Option<Bytes>, Cause> {
     match &wanted.base {
         PackageBase::Empty | PackageBase::Minimal => Ok(None),
-        PackageBase::Status { path } | PackageBase::Installed { path } => local(asker, path).await.map(Some),
+        PackageBase::Status { path } => local(asker, path).await.map(Some),
+        PackageBase::Installed { path } => {
+            let bytes = local(asker, path).await?;
+            if !Inventory::is_one(&bytes) {
+                return Ok(Some(bytes));
+            }
+            let inventory = Inventory::from_bytes(&bytes).map_err(|source| PackagesError::Inventory {
+                name: path.display().to_string(),
+                source,
+            })?;
+            fits(&inventory, wanted, architectures)?;
+            Ok(Some(inventory.to_status().into()))
+        }
     }
+}
+
+/// A closure for a node of another sort would lack something on this one.
+fn fits(
+    inventory: &Inventory,
+    wanted: &PackagesRequest,
+    architectures: &[String],
+) -> Result<(), PackagesError> {
+    let other = architectures.iter().find(|name| **name != inventory.architecture);
+    if inventory.distro == wanted.distro && other.is_none() {
+        return Ok(());
+    }
+    Err(PackagesError::OtherNode {
+        found: format!("{} for {}", inventory.distro, inventory.architecture),
+        wanted: format!("{} for {}", wanted.distro, architectures.join(", ")),
+    })
 }
 
 /// Chooses for nodes of each architecture.
