@@ -28,7 +28,7 @@ impl Unverified {
         }
         let file = File::open(path).map_err(BundleError::io("opening the bundle", path))?;
         if facts.is_file() {
-            return Self::new(FileArchive::new(file, facts.len(), path.to_owned()));
+            return Self::new(FileArchive::new(file, path.to_owned()));
         }
         Self::new(Archive::new(file, path.to_owned()))
     }

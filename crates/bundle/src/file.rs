@@ -49,22 +49,27 @@ impl std::fmt::Debug for BundleFile {
 impl BundleFile {
     /// Checks the signatures, the index, the lock and the form of the whole archive, but not the content of blobs.
     pub fn open(path: &Path, policy: &Policy) -> Result<Self, BundleError> {
-        let file = File::open(path).map_err(BundleError::io("opening the bundle", path))?;
-        let facts = file
+        // Looked at first, since opening a pipe would wait for a writer.
+        let facts = path
             .metadata()
-            .map_err(BundleError::io("reading the bundle", path))?;
+            .map_err(BundleError::io("opening the bundle", path))?;
         if !facts.is_file() {
             return Err(BundleError::NotABundle {
                 problem: "it is not a file, which is needed to read it in place".to_owned(),
             });
         }
+        let file = File::open(path).map_err(BundleError::io("opening the bundle", path))?;
+        let len = file
+            .metadata()
+            .map_err(BundleError::io("reading the bundle", path))?
+            .len();
         let mut archive = Archive::new(&file, path.to_owned());
         let Head { index, signatures } = archive.head()?;
         let verified = airlock_trust::verify(index, &signatures, policy)?;
         let index = CheckedIndex::parse(verified.bytes())?;
 
         let reader = At { file: &file, path };
-        let offsets = reader.check_form(archive.files_start(), facts.len(), index.entries())?;
+        let offsets = reader.check_form(archive.files_start(), len, index.entries())?;
         let mut lock = None;
         let mut blobs = HashMap::new();
         for (entry, offset) in index.entries().iter().zip(&offsets) {

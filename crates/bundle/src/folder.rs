@@ -1,6 +1,6 @@
 //! A bundle that was unpacked into a folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -115,39 +115,27 @@ impl Folder {
         Ok(out)
     }
 
-    /// The names in a folder below the root, and whether each is a folder; at most `limit`.
-    fn list(&self, folder: &str, limit: usize) -> Result<BTreeMap<String, bool>, BundleError> {
+    /// The names in a folder below the root, one by one, and whether each is a folder itself. Those that are not
+    /// UTF-8 come as text that no bundle has.
+    fn names(
+        &self,
+        folder: &str,
+    ) -> Result<impl Iterator<Item = Result<(String, bool), BundleError>> + use<>, BundleError> {
         let path = self.path.join(folder);
-        let failed = |error: rustix::io::Errno| BundleError::io("listing the folder", &path)(error.into());
-        let opened = openat(
-            &self.root,
-            if folder.is_empty() { "." } else { folder },
-            FOLDER | OFlags::NOFOLLOW,
-            Mode::empty(),
-        );
-        let fd = match opened {
-            Err(rustix::io::Errno::NOENT) => return Ok(BTreeMap::new()),
-            other => other.map_err(failed)?,
+        let failed =
+            move |error: rustix::io::Errno| BundleError::io("listing the folder", &path)(error.into());
+        let name = if folder.is_empty() { "." } else { folder };
+        let listed = match openat(&self.root, name, FOLDER, Mode::empty()).and_then(Dir::new) {
+            Err(rustix::io::Errno::NOENT) => None,
+            other => Some(other.map_err(&failed)?),
         };
-        let mut names = BTreeMap::new();
-        for item in Dir::new(fd).map_err(failed)? {
-            let item = item.map_err(failed)?;
-            let name = item.file_name().to_string_lossy();
-            if name == "." || name == ".." {
-                continue;
-            }
-            let extra = || BundleError::Extra {
-                path: path.join(&*name),
+        Ok(listed.into_iter().flatten().filter_map(move |item| {
+            let named = |item: rustix::fs::DirEntry| {
+                let name = item.file_name().to_string_lossy().into_owned();
+                (!matches!(&*name, "." | "..")).then(|| (name, item.file_type() == FileType::Directory))
             };
-            if names.len() >= limit {
-                return Err(extra());
-            }
-            let is_folder = item.file_type() == FileType::Directory;
-            if names.insert(name.clone().into_owned(), is_folder).is_some() {
-                return Err(extra());
-            }
-        }
-        Ok(names)
+            item.map(named).map_err(&failed).transpose()
+        }))
     }
 }
 
@@ -161,9 +149,9 @@ impl Source for Folder {
             }
             other => other?,
         };
-        let mut signatures = Vec::new();
-        for name in self.list(SIGNATURES_DIR, 1000)?.into_keys() {
-            let name = format!("{SIGNATURES_DIR}{name}");
+        let mut signatures: Vec<(String, Vec<u8>)> = Vec::new();
+        for item in self.names(SIGNATURES_DIR)? {
+            let name = format!("{SIGNATURES_DIR}{}", item?.0);
             if !is_signature(&name) {
                 return Err(BundleError::Extra {
                     path: self.path.join(name),
@@ -173,6 +161,7 @@ impl Source for Folder {
             let content = self.small(&name, |size| check_signature(so_far, &name, size))?;
             signatures.push((name, content));
         }
+        signatures.sort_unstable();
         Ok(Head { index, signatures })
     }
 
@@ -188,7 +177,9 @@ impl Source for Folder {
             .chain(listed.iter().map(|entry| entry.path.to_string()))
             .collect();
         for folder in ["", "signatures", "blobs", "blobs/sha256", "bin"] {
-            for (name, is_folder) in self.list(folder, names.len() + 4)? {
+            // A folder is named, and found to be one, before it is listed.
+            for item in self.names(folder)? {
+                let (name, is_folder) = item?;
                 let path = if folder.is_empty() {
                     name
                 } else {

@@ -156,6 +156,7 @@ mod tests {
             "bin/airlock-linux-".to_owned(),
             "bin/airlock-linux-../x".to_owned(),
             "bin/airlock-linux-AMD64".to_owned(),
+            format!("bin/airlock-linux-{}", "a".repeat(17)),
             "bin/sh".to_owned(),
         ] {
             assert!(bad.parse::<EntryPath>().is_err(), "{bad:?}");

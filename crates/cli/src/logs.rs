@@ -24,12 +24,42 @@ pub(crate) fn start(global: &Global) {
         ColorMode::Never => false,
         ColorMode::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let others = level.min(LevelFilter::WARN);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(colours)
         .without_time();
-    let filter = Targets::new().with_default(others).with_target("airlock", level);
     // Fails only where somebody has set another subscriber, which is nobody.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(filter(level))
+        .with(lines)
+        .try_init();
+}
+
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("airlock", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn others_say_no_more_than_warnings() {
+        let loud = filter(LevelFilter::TRACE);
+        for ours in ["airlock", "airlock_upstream", "airlock_store::lock"] {
+            assert!(loud.would_enable(ours, &Level::TRACE));
+        }
+        for other in ["hyper", "reqwest::connect", "rustls"] {
+            assert!(loud.would_enable(other, &Level::WARN));
+            assert!(!loud.would_enable(other, &Level::INFO));
+        }
+        let quiet = filter(LevelFilter::ERROR);
+        for any in ["airlock", "hyper"] {
+            assert!(!quiet.would_enable(any, &Level::WARN));
+        }
+    }
 }

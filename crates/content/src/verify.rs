@@ -178,6 +178,31 @@ mod tests {
     }
 
     #[test]
+    fn the_size_counts_and_so_does_the_hash() {
+        let end = |digest: Digest, size: u64, content: &[u8]| {
+            let mut verifier = Verifier::new(digest, size);
+            verifier.update(content).unwrap();
+            verifier.finish()
+        };
+        let digest = digest_of(b"ab");
+        end(digest, 2, b"ab").unwrap();
+        let expected = 3;
+        assert_eq!(
+            end(digest, expected, b"ab"),
+            Err(HashError::TooShort {
+                digest,
+                expected,
+                actual: 2
+            })
+        );
+        let sha512 = Digest::Sha512(airlock_hash::sha512(b"ab"));
+        end(sha512, 2, b"ab").unwrap();
+        for wrong in [digest, sha512] {
+            assert!(matches!(end(wrong, 2, b"ac"), Err(HashError::Digest { .. })));
+        }
+    }
+
+    #[test]
     fn excess_is_refused_before_it_is_passed_on() {
         let mut verifier = Verifier::new(digest_of(b"ab"), 2);
         assert_eq!(

@@ -215,6 +215,7 @@ mod tests {
             "site\\..\\b",
             "site\\a/b",
             "C:\\x",
+            "",
         ] {
             let result = inspect(&archive(&[chart, (path, b"x")]));
             assert!(matches!(result, Err(ChartError::Path(_))), "{path}: {result:?}");
@@ -284,12 +285,14 @@ mod tests {
         let chart = || entry("site/Chart.yaml", b'0', CHART.len() as u64, CHART);
         inspect(&packed(&[chart()])).unwrap();
         for kind in [b'1', b'2', b'3', b'4', b'5', b'6', b'S'] {
-            let other = entry("site/Chart.yaml", kind, 0, b"");
-            let result = inspect(&packed(std::slice::from_ref(&other)));
-            assert!(result.is_err(), "type {}: {result:?}", char::from(kind));
-            // Beside the file, nothing of it is taken.
-            if let Ok(metadata) = inspect(&packed(&[chart(), other])) {
-                assert_eq!(metadata.name, "site");
+            for content in [b"", CHART] {
+                let other = entry("site/Chart.yaml", kind, content.len() as u64, content);
+                let result = inspect(&packed(std::slice::from_ref(&other)));
+                assert!(result.is_err(), "type {}: {result:?}", char::from(kind));
+                // Beside the file, nothing of it is taken.
+                if let Ok(metadata) = inspect(&packed(&[chart(), other])) {
+                    assert_eq!(metadata.name, "site");
+                }
             }
         }
         let renamed = |records: &str| {
@@ -301,6 +304,14 @@ mod tests {
             (
                 "a PAX name",
                 vec![chart(), renamed("path=site/Chart.yaml"), entry("x", b'0', 0, b"")],
+            ),
+            (
+                "a PAX name with a NUL",
+                vec![
+                    chart(),
+                    renamed("path=site/templates/a\0b"),
+                    entry("x", b'0', 0, b""),
+                ],
             ),
             (
                 "a PAX name that leaves",

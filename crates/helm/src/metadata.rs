@@ -198,6 +198,17 @@ mod tests {
             "the Chart.yaml is not valid: version: it must be a semantic version: \"one\""
         );
         assert!(problem("- a\n").starts_with("the Chart.yaml is not valid: "));
+        let long = "a".repeat(129);
+        for (field, text) in [
+            ("apiVersion", "apiVersion: v3\nname: a\nversion: 1.0.0\n"),
+            ("name", "apiVersion: v2\nname: .a\nversion: 1.0.0\n"),
+            ("name", "apiVersion: v2\nversion: 1.0.0\n"),
+            ("name", &format!("apiVersion: v2\nname: {long}\nversion: 1.0.0\n")),
+            ("type", "apiVersion: v2\nname: a\nversion: 1.0.0\ntype: plugin\n"),
+        ] {
+            let start = format!("the Chart.yaml is not valid: {field}: ");
+            assert!(problem(text).starts_with(&start), "{}", problem(text));
+        }
     }
 
     #[test]
@@ -239,5 +250,31 @@ mod tests {
             ]);
         }
         assert!(ChartMetadata::parse(bomb.as_bytes()).is_err());
+        // One and the same scalar as often as goes into a document of the length allowed; and fewer, longer ones.
+        for (times, length) in [(1_300_000, 1), (17, 1 << 20)] {
+            let (scalar, aliases) = ("a".repeat(length), "*x,".repeat(times));
+            let text =
+                format!("apiVersion: v2\nname: a\nversion: 1.0.0\nx: &x {scalar}\nsources: [{aliases}]\n");
+            let error = ChartMetadata::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, ChartError::Yaml(_)), "{error}");
+        }
+        let many = format!(
+            "apiVersion: v2\nname: a\nversion: 1.0.0\nsources: [{}]\n",
+            "a,".repeat(100_000)
+        );
+        let error = ChartMetadata::parse(many.as_bytes()).unwrap_err();
+        assert!(matches!(error, ChartError::Yaml(_)), "{error}");
+    }
+
+    #[test]
+    fn a_document_has_a_limit() {
+        let of_length = |length: usize| {
+            let mut text = b"apiVersion: v2\nname: a\nversion: 1.0.0\n#".to_vec();
+            text.resize(length, b'#');
+            ChartMetadata::parse(&text)
+        };
+        of_length(4 << 20).unwrap();
+        let error = of_length((4 << 20) + 1).unwrap_err().to_string();
+        assert!(error.contains("longer than the 4194304 bytes"), "{error}");
     }
 }

@@ -175,7 +175,8 @@ mod tests {
             package([file("values.yaml", "")]),
             Err(ChartError::NoMetadata)
         ));
-        for path in ["../x", "/x", "a//b", "a/./b", "a\\b", "", "a/"] {
+        let long = "a".repeat(4097);
+        for path in ["../x", "/x", "a//b", "a/./b", "a\\b", "a\0b", "", "a/", &long] {
             let result = package([file("Chart.yaml", CHART), file(path, "")]);
             assert!(matches!(result, Err(ChartError::Path(_))), "{path:?}");
         }

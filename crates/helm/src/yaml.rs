@@ -15,10 +15,10 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
+        // What an alias repeats is counted again, so these bound aliases, too.
         budget: serde_saphyr::budget! {
-            max_aliases: 1_000,
-            max_anchors: 1_000,
             max_nodes: 100_000,
+            max_total_scalar_bytes: 16 << 20,
         },
     };
     serde_saphyr::from_slice_with_options(bytes, options).map_err(|error| error.to_string())

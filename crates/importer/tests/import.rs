@@ -9,13 +9,14 @@ use std::sync::LazyLock;
 
 use airlock_bundle::{Bundle, BundleError, Unverified};
 use airlock_content::{
-    BlobRead, BlobStore, GenerationView, PublishStore, Silent, StoreError, closure, digest_of,
+    BlobRead, BlobStore, GenerationView, PublishStore, Room, Silent, StoreError, closure, digest_of,
 };
 use airlock_importer::{ImportError, ImportOptions, Imported, Outcome, import};
 use airlock_spec::receipt::{Outcome as Checked, Receipt};
 use airlock_store::{ScrubOptions, Store};
 use airlock_trust::{Policy, SecretKey};
-use airlock_types::{Manifest, annotation};
+use airlock_types::{Digest, Manifest, annotation};
+use fixture::tight::Tight;
 use fixture::{Contents, picture};
 
 static KEY: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::generate().unwrap());
@@ -164,6 +165,15 @@ fn an_older_release_does_not_come_back_by_itself() {
         }
     ));
     assert!(refused.hint().unwrap().contains("rollback"));
+    // Said before anything of the bundle is read.
+    let bytes = release("3", 3).bundle(&KEY);
+    let index = 512 + open(bytes.clone()).unwrap().index_bytes().len();
+    let head = index.next_multiple_of(512) + 4096;
+    let refused = run(bytes[..head].to_vec(), &store, &options());
+    assert!(
+        matches!(refused, Err(ImportError::Downgrade { .. })),
+        "{refused:?}"
+    );
     let uncounted = run(release("6", 0).bundle(&KEY), &store, &options());
     assert!(matches!(uncounted, Err(ImportError::Downgrade { .. })));
     let same = run(release("5b", 5).bundle(&KEY), &store, &options());
@@ -294,6 +304,31 @@ fn what_went_missing_since_is_brought_again() {
     assert_eq!((healed.outcome, healed.number), (Outcome::Completed, 1));
     assert_eq!(healed.receipt, first.receipt);
     assert!(store.scrub(ScrubOptions::default(), &Silent).unwrap().is_sound());
+    // An index may lack a child, but not one that the bundle brings.
+    let generation = store.generation().unwrap();
+    let mut roots = generation.roots.iter();
+    let index = roots
+        .find(|root| root.reference.to_string().ends_with("multi:2"))
+        .unwrap();
+    let index = store.blob_path(&index.descriptor.digest);
+    let text = std::fs::read(&index).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let child: Digest = manifest["manifests"][0]["digest"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    std::fs::remove_file(store.blob_path(&child)).unwrap();
+    assert_eq!(
+        run(bytes.clone(), &store, &later).unwrap().outcome,
+        Outcome::Completed
+    );
+    assert!(store.blob_path(&child).exists());
+    // What is damaged in the store is not good because its length is.
+    std::fs::remove_file(&index).unwrap();
+    std::fs::write(&index, vec![b'x'; text.len()]).unwrap();
+    run(bytes.clone(), &store, &later).unwrap_err();
+    std::fs::write(&index, &text).unwrap();
     // As after a kill between the move and the receipt.
     std::fs::remove_dir_all(store.root().join("airlock/receipts").join(&first.record)).unwrap();
     let rewritten = run(bytes.clone(), &store, &later).unwrap();
@@ -314,6 +349,117 @@ fn a_bundle_that_does_not_fit_is_refused_before_a_byte() {
         other => panic!("{other:?}"),
     }
     assert_eq!(picture(store.root()), before);
+}
+
+#[test]
+fn a_bundle_of_too_many_files_is_refused_before_a_byte() {
+    let (_folder, store) = new();
+    let before = picture(store.root());
+    let bytes = release("1", 1).bundle(&KEY);
+    let attempt = |room: Room| {
+        let store = Store::open(store.root()).unwrap();
+        import(
+            open(bytes.clone()).unwrap(),
+            &Tight { store, room },
+            &options(),
+            &Silent,
+        )
+    };
+    let blobs = open(bytes.clone()).unwrap().index().blobs().count() as u64;
+    let least = match attempt(Room {
+        bytes: 0,
+        files: None,
+    }) {
+        Err(ImportError::NoSpace { needed, available: 0 }) => needed,
+        other => panic!("{other:?}"),
+    };
+    let files = match attempt(Room {
+        bytes: least,
+        files: Some(blobs),
+    }) {
+        Err(ImportError::NoFiles { needed, available }) if available == blobs => needed,
+        other => panic!("{other:?}"),
+    };
+    for (bytes, files) in [(least - 1, files), (least, files - 1)] {
+        let files = Some(files);
+        attempt(Room { bytes, files }).unwrap_err();
+    }
+    assert_eq!(picture(store.root()), before);
+    let files = Some(files);
+    attempt(Room { bytes: least, files }).unwrap();
+}
+
+/// What is held in memory, and what comes of it when it is too much.
+#[test]
+fn manifests_and_documents_have_a_limit() {
+    let (_folder, store) = new();
+    let before = picture(store.root());
+    let mut contents = release("1", 1);
+    contents.huge_manifest("docker.io/library/huge:1", 256 << 20);
+    let refused = run(contents.bundle(&KEY), &store, &options());
+    match refused {
+        Err(ImportError::Manifests { size, limit }) => assert!(size > limit && limit == 256 << 20),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(picture(store.root()), before);
+
+    let document = |length: usize| vec![b' '; length];
+    for (sequence, length, kept) in [(1, 64 << 20, true), (2, (64 << 20) + 1, false)] {
+        let bytes = release("1", sequence).bundle_with(&KEY, document(length));
+        let done = run(bytes, &store, &options()).unwrap();
+        let found = store.read_record(&done.record, "sbom.spdx.json").unwrap();
+        assert_eq!(found.is_some(), kept, "{length} bytes");
+    }
+}
+
+/// What is kept beside the receipt is right, like everything else.
+#[test]
+fn a_changed_document_is_refused() {
+    let (_folder, store) = new();
+    let before = picture(store.root());
+    let mut bytes = release("1", 1).bundle_with(&KEY, b"the document".to_vec());
+    let at = bytes.windows(12).position(|bytes| bytes == b"the document");
+    bytes[at.unwrap()] ^= 1;
+    run(bytes, &store, &options()).unwrap_err();
+    assert_eq!(picture(store.root()), before);
+}
+
+/// A bundle that waits to be imported, and where to.
+type Waiting = std::sync::Arc<std::sync::Mutex<Option<(Vec<u8>, Store)>>>;
+
+/// Has another bundle imported while this one is read.
+struct Overtaken {
+    inner: Cursor<Vec<u8>>,
+    other: Waiting,
+}
+
+impl Read for Overtaken {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some((bytes, store)) = self.other.lock().unwrap().take() {
+            run(bytes, &store, &options()).unwrap();
+        }
+        self.inner.read(buffer)
+    }
+}
+
+#[test]
+fn a_release_that_is_overtaken_on_its_way_is_refused() {
+    let (_folder, store) = new();
+    let other = Waiting::default();
+    let reader = Overtaken {
+        inner: Cursor::new(release("3", 3).bundle(&KEY)),
+        other: std::sync::Arc::clone(&other),
+    };
+    let policy = Policy::new([KEY.public().clone()]).unwrap();
+    let bundle = Unverified::from_reader(reader).unwrap().verify(&policy).unwrap();
+    let second = Store::open(store.root()).unwrap();
+    *other.lock().unwrap() = Some((release("5", 5).bundle(&KEY), second));
+    let refused = import(bundle, &store, &options(), &Silent);
+    assert!(
+        matches!(refused, Err(ImportError::Downgrade { highest: 5, .. })),
+        "{refused:?}"
+    );
+    assert_eq!(store.generations().unwrap().len(), 1);
 }
 
 #[test]

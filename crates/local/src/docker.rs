@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{clip, corrupt, listed, mismatch, not_found, unsupported};
-use crate::layout::{MAX_INDEX, MAX_MANIFEST, parse};
+use crate::layout::{MAX_INDEX, MAX_MANIFEST, document, parse};
 use crate::region::Region;
 use crate::tar_index::TarIndex;
 
@@ -187,8 +187,8 @@ impl DockerArchive {
 
     fn config(&self, image: &Entry) -> Result<(Bytes, Vec<Digest>), SourceError> {
         let region = self.member(&image.config)?;
-        let config: Config = parse(&region, MAX_MANIFEST, &[])?;
         let bytes = region.read_all(MAX_MANIFEST)?;
+        let config: Config = document(&bytes, region.what(), &[])?;
         // The name is all that vouches for it where nothing is locked yet.
         let actual = digest_of(&bytes);
         if let Some(expected) = named_digest(&image.config)

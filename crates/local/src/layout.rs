@@ -415,6 +415,15 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(
     limit: u64,
     names: &[&str],
 ) -> Result<T, SourceError> {
-    json::from_slice_named(&region.read_all(limit)?, names)
-        .map_err(|error| corrupt("the JSON document cannot be read", region.what()).caused_by(error))
+    document(&region.read_all(limit)?, region.what(), names)
+}
+
+/// The same of bytes that were read already.
+pub(crate) fn document<T: serde::de::DeserializeOwned>(
+    bytes: &[u8],
+    what: &str,
+    names: &[&str],
+) -> Result<T, SourceError> {
+    json::from_slice_named(bytes, names)
+        .map_err(|error| corrupt("the JSON document cannot be read", what).caused_by(error))
 }

@@ -241,7 +241,7 @@ impl Extension {
         let path = archive.what();
         let part = Region::new(Arc::clone(archive.file()), archive.start() + start, size, path);
         let mut bytes = part.read_all(MAX_EXTENSION)?;
-        let twice = || corrupt("the archive gives one member two names", path);
+        let twice = || corrupt("the archive gives one member two names or sizes", path);
         if kind.is_gnu_longname() || kind.is_gnu_longlink() {
             while bytes.last() == Some(&0) {
                 bytes.pop();
@@ -271,7 +271,10 @@ impl Extension {
                 b"linkpath" if self.link.replace(value.to_vec()).is_some() => return Err(twice()),
                 b"size" => {
                     let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                    self.size = Some(size.ok_or_else(|| bad_header(path, start - BLOCK))?);
+                    let size = size.ok_or_else(|| bad_header(path, start - BLOCK))?;
+                    if self.size.replace(size).is_some() {
+                        return Err(twice());
+                    }
                 }
                 _ if key.starts_with(b"GNU.sparse.") => {
                     return Err(unsupported("the archive holds a sparse file", path)

@@ -50,7 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     }
-    let mut builder = Builder::new(&arguments.next().ok_or("no architecture")?, &[]);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = Builder::new(&arguments.next().ok_or("no architecture")?, &[]).threads(threads);
     let (mut recommends, mut status) = (false, None);
     let mut bytes = 0;
     let begin = Instant::now();

@@ -72,6 +72,11 @@ mod tests {
     fn says_what_the_file_is() {
         assert!(matches!(label(b"ssh-rsa AAAA"), Err(KeyError::NotPem)));
         assert!(matches!(label(b"-----BEGIN X"), Err(KeyError::NotPem)));
+        let long = "A".repeat(65);
+        assert!(matches!(
+            label(encode(&long, b"1").as_bytes()),
+            Err(KeyError::NotPem)
+        ));
         let two = [encode("A", b"1").as_bytes(), encode("B", b"2").as_bytes()].concat();
         assert!(matches!(label(&two), Err(KeyError::SeveralBlocks(2))));
         assert!(matches!(

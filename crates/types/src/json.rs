@@ -36,7 +36,7 @@ pub fn from_slice_named<T: DeserializeOwned>(bytes: &[u8], names: &[&str]) -> Re
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let open = Cell::new(0);
     Walk { open: &open, names }.deserialize(&mut deserializer)?;
-    deserializer.end()?;
+    // This looks at what follows the document, too.
     Ok(serde_json::from_slice(bytes)?)
 }
 
@@ -232,6 +232,21 @@ mod tests {
         assert!(from_slice::<serde_json::Value>(br#"{"a":[{"b":1},{"b":1}]}"#).is_ok());
         assert!(from_slice::<serde_json::Value>(br#"{"a":1,"\u0061":1}"#).is_err());
         assert!(from_slice::<serde_json::Value>(b"{} {}").is_err());
+    }
+
+    #[test]
+    fn keys_that_others_take_for_one_of_ours_are_refused() {
+        let read = |key: &str| {
+            let text = serde_json::json!({ key: 1 }).to_string();
+            from_slice_named::<serde::de::IgnoredAny>(text.as_bytes(), &["keys"])
+        };
+        for key in ["keys", "key", "kéys", ""] {
+            read(key).unwrap();
+        }
+        for key in ["Keys", "KEYS", "\u{212a}eys", "key\u{17f}"] {
+            let error = read(key).unwrap_err().to_string();
+            assert!(error.contains("by case only"), "{key}: {error}");
+        }
     }
 
     #[test]

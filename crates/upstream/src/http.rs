@@ -525,3 +525,17 @@ pub(crate) fn sensitive(secret: &Secret, what: &str) -> Result<HeaderValue, Sour
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever logs a request, or compresses its headers, is told what must not be shown or kept.
+    #[test]
+    fn credentials_are_marked_as_such() {
+        let header = sensitive(&Secret::new("Basic aHVudGVyMg=="), "w").unwrap();
+        assert!(header.is_sensitive());
+        assert!(!format!("{header:?}").contains("aHVudGVyMg"));
+        assert!(sensitive(&Secret::new("a\nb"), "w").is_err());
+    }
+}

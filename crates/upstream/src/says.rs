@@ -111,6 +111,9 @@ mod tests {
         assert_eq!(says("a-token-that-is-longer, a-token"), "***, *** (DENIED)");
         assert_eq!(says("abc/def== abc%2Fdef%3D%3D"), "*** *** (DENIED)");
         assert_eq!(says("1 DENIED"), "1 DENIED (DENIED)");
+        // Nor does it write to the terminal, or without end.
+        assert_eq!(says("a\u{1b}[2J\nb"), "a[2Jb (DENIED)");
+        assert_eq!(says(&"a".repeat(300)), "a".repeat(200));
         assert_eq!(known.server_says(b"<html>", &url).map(|says| says.0), None);
     }
 }

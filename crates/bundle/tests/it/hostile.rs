@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::{Cursor, Read};
 
-use airlock_bundle::{BundleFile, Unverified};
+use airlock_bundle::{BundleFile, Extras, Plan, Unverified};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, signed, write};
 
 /// An archive cut into entries: header, content and padding each.
 fn pieces(fixture: &Fixture) -> Vec<Vec<u8>> {
@@ -100,6 +100,27 @@ fn flip(step: usize) {
     }
 }
 
+/// The lock is read as a document, so it is not enough that somebody else compares its hash later.
+#[test]
+fn no_bit_of_the_lock_can_be_changed() {
+    let fixture = Fixture::small();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.tar");
+    let mut entries = fixture.layout.entries().iter();
+    let lock = entries.find(|entry| entry.name == "airlock.lock").unwrap();
+    let start = usize::try_from(lock.content).unwrap();
+    for at in start..start + usize::try_from(lock.size).unwrap() {
+        let mut archive = fixture.archive.clone();
+        archive[at] ^= 1 << (at % 8);
+        fs::write(&path, &archive).unwrap();
+        let opened = BundleFile::open(&path, &fixture.policy());
+        assert!(opened.is_err(), "byte {at} in place");
+        let checked = Unverified::from_reader(Cursor::new(archive))
+            .and_then(|bundle| bundle.verify(&fixture.policy())?.check(&mut |_| ()));
+        assert!(checked.is_err(), "byte {at}");
+    }
+}
+
 #[test]
 fn a_truncated_archive_is_refused_wherever_it_ends() {
     let fixture = Fixture::new();
@@ -125,6 +146,23 @@ fn a_truncated_archive_is_refused_wherever_it_ends() {
     let content = usize::try_from(last.content).unwrap();
     let error = refused(&fixture, &fixture.archive[..=content], "cut inside");
     assert_eq!(error, "the bundle ends in the middle of bin/airlock-linux-amd64");
+    // The end of a header is zero bytes, so that what is there of it looks like all of it.
+    let error = refused(&fixture, &fixture.archive[..content - 12], "cut inside a header");
+    assert_eq!(
+        error,
+        "the bundle ends in the middle of the header of bin/airlock-linux-amd64"
+    );
+    assert!(last.padding() > 1);
+    let size = usize::try_from(last.size).unwrap();
+    let error = refused(
+        &fixture,
+        &fixture.archive[..=content + size],
+        "cut inside padding",
+    );
+    assert_eq!(
+        error,
+        "the bundle ends in the middle of the zero bytes after bin/airlock-linux-amd64"
+    );
 }
 
 #[test]
@@ -491,6 +529,27 @@ fn what_is_no_bundle_is_called_so() {
     );
 }
 
+/// Only a file can be read at any place, and a pipe must not make us wait for somebody to write to it.
+#[test]
+fn what_is_no_file_is_not_read_in_place() {
+    let fixture = Fixture::small();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo of coreutils");
+    for path in [pipe, folder.path().to_owned(), "/dev/zero".into()] {
+        let policy = fixture.policy();
+        let (answer, answered) = std::sync::mpsc::channel();
+        std::thread::spawn(move || answer.send(BundleFile::open(&path, &policy).map(drop)));
+        let result = answered.recv_timeout(std::time::Duration::from_secs(20));
+        let error = result.expect("it waits for a writer").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this is not a bundle: it is not a file, which is needed to read it in place"
+        );
+    }
+}
+
 mod folder {
     use super::*;
     use std::os::unix::fs::symlink;
@@ -602,13 +661,68 @@ mod folder {
                 .unwrap();
             }),
         ];
+        refused_after(&fixture, &attacks);
+    }
+
+    fn refused_after(fixture: &Fixture, attacks: &[Attack<'_>]) {
         for (text, attack) in attacks {
             let temporary = tempfile::tempdir().unwrap();
-            let folder = unpacked(&fixture, temporary.path());
-            check(&fixture, &folder).unwrap();
+            let folder = unpacked(fixture, temporary.path());
+            check(fixture, &folder).unwrap();
             attack(&folder);
-            let error = check(&fixture, &folder).unwrap_err();
+            let error = check(fixture, &folder).unwrap_err();
             assert!(error.contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn signatures_are_few_and_small_and_behind_no_link() {
+        let attacks: [Attack<'_>; 4] = [
+            ("opening the file failed", &|folder| {
+                fs::rename(folder.join("signatures"), folder.join("../moved")).unwrap();
+                symlink("../moved", folder.join("signatures")).unwrap();
+            }),
+            ("not of the bundle: ", &|folder| {
+                use std::os::unix::ffi::OsStrExt;
+                let name = std::ffi::OsStr::from_bytes(b"index.json\xff");
+                fs::write(folder.join(name), "").unwrap();
+            }),
+            ("has more than 32 signatures", &|folder| {
+                let good = fs::read_dir(folder.join("signatures")).unwrap().next();
+                let good = fs::read(good.unwrap().unwrap().path()).unwrap();
+                for number in 0..33 {
+                    let name = format!("signatures/{number:064}.sigstore.json");
+                    fs::write(folder.join(name), &good).unwrap();
+                }
+            }),
+            ("is larger than the 65536 bytes allowed", &|folder| {
+                let name = format!("signatures/{:064}.sigstore.json", 0);
+                fs::write(folder.join(name), vec![b' '; 65_537]).unwrap();
+            }),
+        ];
+        refused_after(&Fixture::new(), &attacks);
+    }
+
+    /// Nothing of the bundle is in it, so only its kind tells that it does not belong there.
+    #[test]
+    fn a_link_in_place_of_an_empty_folder_is_refused() {
+        let fixture = Fixture::new();
+        let plan = Plan::new(&fixture.lock, Extras::default()).unwrap();
+        let layout = signed(&fixture.key, plan);
+        let without_importer = Fixture {
+            archive: write(layout.clone(), &fixture.contents),
+            layout,
+            ..fixture
+        };
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = unpacked(&without_importer, temporary.path());
+        check(&without_importer, &folder).unwrap();
+        fs::create_dir(folder.join("bin")).unwrap();
+        check(&without_importer, &folder).unwrap();
+        fs::remove_dir(folder.join("bin")).unwrap();
+        fs::create_dir(temporary.path().join("elsewhere")).unwrap();
+        symlink("../elsewhere", folder.join("bin")).unwrap();
+        let error = check(&without_importer, &folder).unwrap_err();
+        assert!(error.contains("not of the bundle: "), "{error}");
     }
 }

@@ -87,7 +87,7 @@ type Change<'a> = (&'a str, &'a dyn Fn(&mut BundleIndex));
 #[test]
 fn contradictions_are_refused_before_any_entry_is_read() {
     let fixture = Fixture::new();
-    let changes: [Change<'_>; 18] = [
+    let changes: [Change<'_>; 20] = [
         ("is listed twice or out of order", &|index| {
             index.files.push(index.files[0].clone());
         }),
@@ -132,6 +132,14 @@ fn contradictions_are_refused_before_any_entry_is_read() {
         ("SHA256SUMS is not the one", &|index| drop(index.files.remove(1))),
         ("SHA256SUMS is not the one", &|index| index.files[0].size += 1),
         ("index.json is not the one", &|index| drop(index.roots.pop())),
+        ("oci-layout is not the one", &|index| {
+            let mut files = index.files.iter_mut();
+            files.find(|file| file.path == "oci-layout").unwrap().size += 1;
+            fix_sums(index);
+        }),
+        ("the index before it is not named by SHA-256", &|index| {
+            index.previous = Some(Digest::Sha512([1; 64]));
+        }),
         ("it names two digests for airlock.lock", &|index| {
             index.lock = digest_of(b"other");
         }),
@@ -299,6 +307,11 @@ fn a_lock_that_disagrees_with_the_index_is_refused() {
     let mut contents = Contents::new();
     let mut other_name = fixture.lock.clone();
     other_name.name = "other".parse().unwrap();
+    let changed = |change: &dyn Fn(&mut airlock_spec::lock::Lock)| {
+        let mut lock = fixture.lock.clone();
+        change(&mut lock);
+        lock
+    };
     let mut fewer_roots = fixture.lock.clone();
     fewer_roots.artifacts[0].referrers.pop();
     let other_blobs = lock(vec![
@@ -315,6 +328,9 @@ fn a_lock_that_disagrees_with_the_index_is_refused() {
     ]);
     for (lock, expected) in [
         (other_name, "name"),
+        (changed(&|lock| lock.release = "2.0".parse().unwrap()), "version"),
+        (changed(&|lock| lock.channel = "beta".parse().unwrap()), "channel"),
+        (changed(&|lock| lock.sequence += 1), "sequence"),
         (fewer_roots, "roots"),
         (other_blobs, "blobs"),
     ] {

@@ -68,3 +68,25 @@ fn the_same_damage_is_found() {
     }
     assert!(seen > 200);
 }
+
+/// Also where no zero bytes follow the content, so that only who reads it can notice.
+#[test]
+fn content_that_ends_early_is_called_so() {
+    let fixture = Fixture::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle");
+    let entries = &fixture.layout.entries()[2..];
+    assert!(entries.iter().any(|entry| entry.size > 0 && entry.padding() == 0));
+    for entry in entries.iter().filter(|entry| entry.size > 1) {
+        let middle = usize::try_from(entry.content + entry.size / 2).unwrap();
+        fs::write(&path, &fixture.archive[..middle]).unwrap();
+        for threads in [1, 4] {
+            let error = stream(&fixture, &path, threads).unwrap_err().to_string();
+            let wanted = "the bundle ends in the middle of ";
+            assert!(
+                error.starts_with(wanted) && error.ends_with(&entry.name),
+                "{threads}: {error}"
+            );
+        }
+    }
+}

@@ -51,6 +51,8 @@ fn a_folder_is_packaged_and_served_by_its_digest() {
     assert_eq!(wait(read(&local, &origin, &want, 9)).unwrap(), archive[9..]);
     assert_eq!(wait(read(&local, &origin, &want, want.size)).unwrap(), b"");
     assert_eq!(wait(local.blob(&origin, &want, want.size)).unwrap(), archive);
+    let error = wait(local.blob(&origin, &want, want.size - 1)).unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unsupported);
     assert_eq!(wait(local.referrers(&origin, &want.digest)).unwrap(), []);
 
     write(&folder.path().join("chart"), &[("values.yaml", "a: 2\n")]);
@@ -141,5 +143,51 @@ fn what_is_no_chart_is_refused_with_a_hint() {
     assert_eq!(
         ask(&folder.path().join("file")).unwrap_err().kind,
         SourceErrorKind::Local
+    );
+}
+
+#[test]
+fn folders_and_files_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = |levels: usize| "d/".repeat(levels) + "file";
+    write(folder.path(), &[("Chart.yaml", CHART), (&deep(63), "x")]);
+    ask(folder.path()).unwrap();
+    write(folder.path(), &[(&deep(64), "x")]);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("more than the 64 levels of folders allowed"),
+        "{error}"
+    );
+
+    // Few files, to which many links lead.
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("Chart.yaml", CHART)]);
+    fs::create_dir(folder.path().join("files")).unwrap();
+    for number in 0..1000 {
+        fs::write(folder.path().join(format!("files/{number}")), "").unwrap();
+    }
+    let link = |from: usize, to: usize| {
+        for number in from..to {
+            symlink("files", folder.path().join(format!("link-{number}"))).unwrap();
+        }
+    };
+    link(0, 20);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error.message.contains("more than the 20000 files allowed"),
+        "{error}"
+    );
+    // What is ignored takes time all the same.
+    write(folder.path(), &[(".helmignore", "files/\nlink-*/\n")]);
+    ask(folder.path()).unwrap();
+    link(20, 200);
+    let error = ask(folder.path()).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("more than the 200000 files and folders allowed"),
+        "{error}"
     );
 }

@@ -5,7 +5,7 @@ use airlock_content::{
     FetchedManifest, ManifestSelector, MetadataSource, Origin, SourceErrorKind, digest_of,
 };
 use airlock_local::Local;
-use airlock_types::{Manifest, media_type};
+use airlock_types::{Descriptor, Manifest, media_type};
 use serde_json::json;
 
 use crate::support::{config, exhaust, gzip, layer_tar, noise, read, tar_of, wait};
@@ -52,6 +52,16 @@ fn an_image_becomes_a_manifest_with_its_own_bytes() {
     let origin = Origin::DockerArchive("saved.tar".into());
     let fetched = named(&local, &origin, "docker.io/library/two:1");
     assert!(fetched.generated);
+    let right = Descriptor::new("", digest_of(&config), config.len() as u64);
+    assert_eq!(wait(local.blob(&origin, &right, right.size)).unwrap(), config);
+    for size in [right.size - 1, right.size + 1] {
+        let wrong = Descriptor {
+            size,
+            ..right.clone()
+        };
+        let error = wait(local.blob(&origin, &wrong, 1 << 20)).unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Corrupt);
+    }
     assert_eq!(fetched.descriptor.media_type, media_type::OCI_MANIFEST);
     assert_eq!(fetched.descriptor.digest, digest_of(&fetched.bytes));
     let expected = format!(
@@ -170,6 +180,15 @@ fn an_archive_that_contradicts_itself_is_refused() {
     let too_many = config(&[&layer, &layer]);
     let list = |layers: &[&str]| json!([{"Config": "c", "RepoTags": ["x:1"], "Layers": layers}]).to_string();
     let bomb = list(&vec!["l"; 1001]);
+    let many = format!("[{}]", vec![r#"{"Config":"c"}"#; 10_001].join(","));
+    // Space that means nothing, which is all the same to be read.
+    let long = |text: &[u8], size: usize| {
+        let mut text = text.to_vec();
+        text.resize(size, b' ');
+        text
+    };
+    let long_list = String::from_utf8(long(list(&["l"]).as_bytes(), (16 << 20) + 1)).unwrap();
+    let long_config = long(&good, (4 << 20) + 1);
     for (config, list, message) in [
         (
             &wrong_layer,
@@ -187,6 +206,9 @@ fn an_archive_that_contradicts_itself_is_refused() {
         (&good, "{}".into(), "the JSON document cannot be read"),
         (&good, "[]".into(), "the archive holds no image"),
         (&good, bomb, "an image of more than 1000 layers"),
+        (&good, many, "more than 10000 images"),
+        (&good, long_list, "larger than the 16.0 MiB allowed"),
+        (&long_config, list(&["l"]), "larger than the 4.0 MiB allowed"),
         (&b"[".to_vec(), list(&["l"]), "the JSON document cannot be read"),
     ] {
         let folder = tempfile::tempdir().unwrap();

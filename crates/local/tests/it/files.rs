@@ -2,11 +2,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use airlock_content::{ManifestSelector, MetadataSource, Origin, SourceErrorKind, digest_of};
+use airlock_content::{BlobSource, ManifestSelector, MetadataSource, Origin, SourceErrorKind, digest_of};
 use airlock_local::Local;
 use airlock_types::{Descriptor, Digest};
+use futures::StreamExt;
 
-use crate::support::{noise, read, wait};
+use crate::support::{collect, noise, read, wait};
 
 #[test]
 fn facts_and_content_of_a_file() {
@@ -52,6 +53,24 @@ fn a_file_that_is_not_the_expected_one_is_refused() {
         (error.kind, error.message.as_str()),
         (SourceErrorKind::Corrupt, "the file changed since the lock")
     );
+}
+
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    let content = noise(3, 4 << 20);
+    fs::write(&path, &content).unwrap();
+    let (local, origin) = (Local::new(folder.path()), Origin::File("f".into()));
+    let want = Descriptor::new("", digest_of(&content), content.len() as u64);
+    let error = wait(async {
+        let mut stream = local.open(&origin, &want, 0).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(1_000_000).unwrap();
+        collect(stream).await.unwrap_err()
+    });
+    assert_eq!(error.message, "the file became shorter while it was read");
 }
 
 #[test]

@@ -188,6 +188,21 @@ fn archives_that_readers_could_take_for_two_are_refused() {
             "two names",
         ),
         (
+            "two PAX links",
+            pax(&[("linkpath", "x"), ("linkpath", "y")]),
+            "two names",
+        ),
+        (
+            "two GNU links",
+            [member("@", b'K', b"x\0", ""), member("@", b'K', b"y\0", "")].concat(),
+            "two names",
+        ),
+        (
+            "two PAX sizes",
+            pax(&[("size", "0"), ("size", "512")]),
+            "two names or sizes",
+        ),
+        (
             "a name too long",
             [member("@", b'L', &[b'a'; 2000], ""), member("x", b'0', b"", "")].concat(),
             "too long",
@@ -363,6 +378,23 @@ fn claims_without_bounds_are_refused_in_bounded_memory() {
     let error = ask_file(&path).unwrap_err();
     assert!(
         error.to_string().contains("more than the 100000 entries allowed"),
+        "{error}"
+    );
+
+    // Names of which none is too long, and which are too long together.
+    let mut file = std::io::BufWriter::new(File::create(&path).unwrap());
+    let empty = member("x", b'0', b"", "");
+    for number in 0..20_000 {
+        let name = format!("{number:01000}");
+        file.write_all(&member("@", b'L', name.as_bytes(), "")).unwrap();
+        file.write_all(&empty).unwrap();
+    }
+    file.into_inner().unwrap();
+    let error = ask_file(&path).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the names in the archive are too long altogether"),
         "{error}"
     );
 

@@ -282,6 +282,40 @@ fn damaged_content_is_refused() {
 }
 
 #[test]
+fn documents_are_read_up_to_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut layout = Layout::default();
+    let small = layout.image("a", None);
+    let manifest = &layout.files[&format!("blobs/sha256/{}", small.digest.hex())];
+    // Space at the end means nothing.
+    let mut long = manifest.clone();
+    long.resize((4 << 20) + 1, b' ');
+    let long = layout.blob(media_type::OCI_MANIFEST, &long);
+    layout.root(&small, Some("small"));
+    layout.root(&long, Some("long"));
+    let origin = layout.write_folder(folder.path());
+    let local = Local::new("/");
+    wait(local.manifest(&origin, &named("small"))).unwrap();
+    let error = wait(local.manifest(&origin, &named("long"))).unwrap_err();
+    assert!(
+        error.message.contains("larger than the 4.0 MiB allowed"),
+        "{error}"
+    );
+    let index = folder.path().join("index.json");
+    let mut text = fs::read(&index).unwrap();
+    text.resize(16 << 20, b' ');
+    fs::write(&index, &text).unwrap();
+    wait(local.manifest(&origin, &named("small"))).unwrap();
+    text.push(b' ');
+    fs::write(&index, &text).unwrap();
+    let error = wait(local.manifest(&origin, &named("small"))).unwrap_err();
+    assert!(
+        error.message.contains("larger than the 16.0 MiB allowed"),
+        "{error}"
+    );
+}
+
+#[test]
 fn links_are_followed_inside_the_layout_only() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("layout");

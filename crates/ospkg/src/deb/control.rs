@@ -37,10 +37,16 @@ pub enum ControlError {
 
 /// The paragraphs of a control file, in order. Ends after the first error.
 pub fn paragraphs(input: &[u8]) -> Paragraphs<'_> {
+    paragraphs_from(input, 1)
+}
+
+/// The same of a piece of a file that begins at this line.
+pub(super) fn paragraphs_from(input: &[u8], line: usize) -> Paragraphs<'_> {
+    let mark = if line == 1 { &b"\xef\xbb\xbf"[..] } else { b"" };
     // Some editors write a byte order mark; it is no part of the first name.
     Paragraphs {
-        rest: input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input),
-        line: 1,
+        rest: input.strip_prefix(mark).unwrap_or(input),
+        line,
     }
 }
 

@@ -173,5 +173,13 @@ pub(super) fn wrong(line: usize, field: &'static str, value: &[u8]) -> PackagesE
 
 /// The packages of a Packages or status file.
 pub fn stanzas(input: &[u8]) -> impl Iterator<Item = Result<Stanza<'_>, PackagesError>> {
-    control::paragraphs(input).map(|paragraph| Stanza::read(&paragraph?))
+    stanzas_from(input, 1)
+}
+
+/// The same of a piece of a file that begins at this line.
+pub(super) fn stanzas_from(
+    input: &[u8],
+    line: usize,
+) -> impl Iterator<Item = Result<Stanza<'_>, PackagesError>> {
+    control::paragraphs_from(input, line).map(|paragraph| Stanza::read(&paragraph?))
 }

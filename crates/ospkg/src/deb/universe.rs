@@ -3,13 +3,14 @@
 //! A few dozen MB for a release of 60,000 packages: names and versions are numbers, relations are records of 12
 //! bytes, and of the texts only those that are needed later are kept.
 
-use super::packages::{PackagesError, Stanza, stanzas};
+use super::packages::{PackagesError, Stanza};
 use super::relation::{self, Operator};
 
 pub use super::package::{Kind, MultiArch, Priority};
 
 mod build;
 mod interner;
+mod part;
 
 pub use build::Builder;
 

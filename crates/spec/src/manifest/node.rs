@@ -41,17 +41,11 @@ impl Node {
         }
         let options = serde_saphyr::options! {
             with_snippet: false,
+            // What an alias repeats is counted again, so these bound aliases, too.
             budget: serde_saphyr::budget! {
-                max_aliases: 1_000,
-                max_anchors: 1_000,
                 max_depth: 32,
                 max_nodes: 100_000,
-                max_events: 400_000,
-                max_documents: 2,
-            },
-            alias_limits: serde_saphyr::alias_limits! {
-                max_total_replayed_events: 100_000,
-                max_replay_stack_depth: 16,
+                max_total_scalar_bytes: 16 << 20,
             },
         };
         let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(&source.text, options)

@@ -579,6 +579,28 @@ fn aliases_cannot_blow_up() {
         "{}",
         problems.render()
     );
+    // One and the same scalar as often as goes into a manifest of the length allowed; and fewer, longer ones.
+    for (times, length) in [(1_300_000, 1), (17, 1 << 20)] {
+        let (scalar, aliases) = ("a".repeat(length), "*x,".repeat(times));
+        let problems = load_body(&format!("x: &x {scalar}\ny: [{aliases}]\n")).unwrap_err();
+        assert!(
+            problems.0[0].message.starts_with("this is not valid YAML"),
+            "{}",
+            problems.render()
+        );
+    }
+    let problems = load_body(&format!("y: [{}]\n", "a,".repeat(100_000))).unwrap_err();
+    assert!(
+        problems.0[0].message.starts_with("this is not valid YAML"),
+        "{}",
+        problems.render()
+    );
+    let problems = load_body(&"#".repeat(4 << 20)).unwrap_err();
+    assert!(
+        problems.0[0].message.contains("longer than the 4194304 bytes"),
+        "{}",
+        problems.render()
+    );
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
         let deep = open.repeat(100_000) + &close.repeat(100_000);
         assert!(

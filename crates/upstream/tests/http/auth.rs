@@ -121,6 +121,22 @@ async fn identity_tokens_are_exchanged() {
     assert_eq!((asked[0].method.as_str(), asked[0].query.as_str()), ("POST", ""));
 }
 
+/// A refresh token is good for everything, so its form goes to the address named and nowhere else.
+#[tokio::test]
+async fn identity_tokens_follow_no_redirect() {
+    let server = guarded(token(true)).await;
+    let there = format!("http://{}/token", server.cdn_host());
+    server.fault(Fault::on("/token", Action::Redirect(there)).listener(Listener::Main));
+    let credential = Credential::IdentityToken(Secret::new("refresh-me"));
+    let credentials = Credentials::none().with(&server.host(), credential);
+    let error = client(quick(), credentials)
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("(307"), "{error}");
+    assert!(server.log().iter().all(|entry| entry.listener == Listener::Main));
+}
+
 #[tokio::test]
 async fn basic() {
     let auth = Auth::Basic {
@@ -139,8 +155,13 @@ async fn basic() {
         .count();
     assert_eq!(refused, 1);
     let wrong = client(quick(), logged_in(&server, "wrong"));
-    let error = wrong.manifest(&app, &tag("v1")).await.unwrap_err();
-    assert_eq!(error.kind, SourceErrorKind::Denied);
+    // What was refused before is presented again, but not twice in a row: accounts are locked for less.
+    for requests in [2, 1] {
+        server.clear_log();
+        let error = wrong.manifest(&app, &tag("v1")).await.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Denied);
+        assert_eq!(server.requests("/manifests/").len(), requests);
+    }
 }
 
 #[tokio::test]
@@ -191,6 +212,84 @@ async fn credentials_stay_at_home() {
             .iter()
             .all(|entry| entry.header("authorization").is_empty())
     );
+}
+
+/// Who asks for credentials says where they are to be sent, so only the host that they are for may ask.
+#[tokio::test]
+async fn another_host_cannot_ask_for_credentials() {
+    let options = Options {
+        auth: token(true),
+        redirect_blobs: true,
+        ..Options::default()
+    };
+    let app = image("app", "linux/amd64");
+    let server = serve(options, |content| content.push("acme/app", "v1", &app)).await;
+    let challenge = format!(
+        "Bearer realm=\"http://{}/token\",service=\"x\"",
+        server.cdn_host()
+    );
+    let ask = Action::StatusWith(401, vec![("www-authenticate", challenge)]);
+    server.fault(Fault::on("*", ask).listener(Listener::Cdn));
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    let origin = registry(&server, "acme/app");
+    // From here on there is a token, so that the answer of the other host is the first one.
+    upstream.manifest(&origin, &tag("v1")).await.unwrap();
+    let error = read(&upstream, &origin, &app.blobs[1].descriptor(), 0).await;
+    assert_eq!(error.unwrap_err().kind, SourceErrorKind::Denied);
+    let log = server.log();
+    let mut there = log.iter().filter(|entry| entry.listener == Listener::Cdn);
+    assert_eq!(there.clone().count(), 1);
+    assert!(there.all(|entry| entry.header("authorization").is_empty() && entry.path != "/token"));
+}
+
+/// Two registries that have a repository of the same name.
+#[tokio::test]
+async fn a_token_of_one_host_is_not_shown_to_another() {
+    let (one, other) = (guarded(token(false)).await, guarded(token(false)).await);
+    let upstream = anonymous();
+    for server in [&one, &other] {
+        let app = registry(server, "acme/app");
+        upstream.manifest(&app, &tag("v1")).await.unwrap();
+    }
+    let first = other.requests("/manifests/").remove(0);
+    assert_eq!((first.status, first.header("authorization")), (401, ""));
+}
+
+#[tokio::test]
+async fn an_endless_token_is_not_read() {
+    let server = guarded(token(true)).await;
+    let long = format!("{{\"token\": {}\"t\"}}", " ".repeat(2 << 20));
+    server.fault(Fault::on("/token", Action::Body(long.into())));
+    let upstream = client(quick(), logged_in(&server, PASSWORD));
+    let error = upstream
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("gives no token"), "{error}");
+}
+
+/// The error of a parser may quote what it could not read.
+#[tokio::test]
+async fn a_token_that_cannot_be_read_is_not_shown() {
+    let server = guarded(token(true)).await;
+    for answer in [
+        "{\"token\": 17, \"access_token\": \"hush-hush\"}",
+        "\"hush-hush\"",
+        "hush-hush",
+    ] {
+        server.heal();
+        server.fault(Fault::on("/token", Action::Body(answer.into())));
+        let upstream = client(quick(), logged_in(&server, PASSWORD));
+        let error = upstream
+            .manifest(&registry(&server, "acme/app"), &tag("v1"))
+            .await
+            .unwrap_err();
+        let text = format!("{}{error:?}", told(&error));
+        assert!(
+            text.contains("gives no token") && !text.contains("hush-hush"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -91,6 +91,49 @@ async fn an_early_end_is_resumed_and_a_wrong_length_is_not() {
     assert!(read(&anonymous(), &origin, &want, 0).await.unwrap() == bytes);
 }
 
+/// After a break only the very part that is missing is put behind what is there.
+#[tokio::test]
+async fn another_part_than_the_one_asked_for_is_refused() {
+    let cases = [
+        (
+            Action::Header("content-range", format!("bytes 0-{}/{SIZE}", SIZE - 1)),
+            SourceErrorKind::Corrupt,
+            "another part than the one asked for",
+        ),
+        (
+            Action::WithoutHeader("content-range"),
+            SourceErrorKind::Unsupported,
+            "a part without saying which",
+        ),
+        (Action::Status(416), SourceErrorKind::Corrupt, "or fewer"),
+    ];
+    for (action, kind, message) in cases {
+        let (server, origin, want, _) = one_blob(Options::default()).await;
+        server.fault(Fault::on("*/blobs/*", Action::Reset(700_000)).times(1));
+        server.fault(Fault::on("*/blobs/*", action.clone()).after(1));
+        let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{action:?}: {error}");
+        assert!(error.to_string().contains(message), "{action:?}: {error}");
+        assert_eq!(server.requests("/blobs/").len(), 2);
+    }
+}
+
+/// What a server says beside a status is read as far as it is short.
+#[tokio::test]
+async fn a_long_excuse_is_not_read() {
+    let (server, origin, want, _) = one_blob(Options::default()).await;
+    for (padding, told) in [(1000, true), (1 << 20, false)] {
+        let padding = " ".repeat(padding);
+        let says = format!("{{\"errors\":[{{\"code\":\"DENIED\"{padding}}}]}}");
+        server.heal();
+        server.fault(Fault::on("*/blobs/*", Action::Status(403)));
+        server.fault(Fault::on("*/blobs/*", Action::Body(says.into())));
+        let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+        assert_eq!(error.kind, SourceErrorKind::Denied);
+        assert_eq!(crate::told(&error).contains("the server says: DENIED"), told);
+    }
+}
+
 #[tokio::test]
 async fn a_stall_is_a_break() {
     let (server, origin, want, bytes) = one_blob(Options::default()).await;
@@ -155,6 +198,23 @@ async fn manifests_come_from_their_own_endpoint() {
     server.update(|content| content.push("acme/app", "v1", &app));
     let got = read(&anonymous(), &origin, &app.descriptor(), 5).await.unwrap();
     assert_eq!(got, app.root.bytes[5..]);
+}
+
+/// Who reads a stream need not look at its length to be safe from an endless one.
+#[tokio::test]
+async fn more_than_announced_is_refused() {
+    let (server, origin, ..) = one_blob(Options::default()).await;
+    let bytes = noise("small", 100);
+    let want = Descriptor::new(media_type::OCI_LAYER_GZIP, digest_of(&bytes), 100);
+    server.update(|content| {
+        let blobs = &mut content.repository("acme/app").blobs;
+        blobs.insert(want.digest, bytes);
+    });
+    server.fault(Fault::on("*/blobs/*", Action::Append("more".into())));
+    server.fault(Fault::on("*/blobs/*", Action::WithoutHeader("content-length")));
+    let error = read(&anonymous(), &origin, &want, 0).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Corrupt);
+    assert!(error.to_string().contains("more than the 100 bytes"), "{error}");
 }
 
 #[tokio::test]

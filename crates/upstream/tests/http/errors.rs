@@ -14,8 +14,14 @@ async fn nobody_there() {
         .local_addr()
         .unwrap();
     let origin = airlock_content::Origin::Registry(format!("{free}/acme/app").parse().unwrap());
-    let error = anonymous().manifest(&origin, &tag("v1")).await.unwrap_err();
+    let notes = std::sync::Arc::new(Notes::default());
+    let upstream = Upstream::new(quick(), Credentials::none(), notes.clone()).unwrap();
+    let error = upstream.manifest(&origin, &tag("v1")).await.unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Unreachable);
+    // Two more tries for the first who asks, none for those who come after.
+    assert_eq!(notes.0.lock().unwrap().len(), 2);
+    upstream.manifest(&origin, &tag("v1")).await.unwrap_err();
+    assert_eq!(notes.0.lock().unwrap().len(), 2);
     let text = told(&error);
     assert!(
         text.starts_with(&format!("error: {free} cannot be reached: {free}/acme/app:v1\n")),
@@ -26,6 +32,21 @@ async fn nobody_there() {
         text.contains("hint: check the name") && text.contains("--insecure"),
         "{text}"
     );
+}
+
+/// The address of a request may hold a secret, and the errors of the HTTP library hold the address.
+#[tokio::test]
+async fn addresses_in_causes_are_not_shown() {
+    let server = serve(Options::default(), |_| {}).await;
+    server.fault(Fault::on("*", Action::Close));
+    for url in [
+        "http://127.0.0.1:1/x?signature=hush-hush".to_owned(),
+        server.url("/x?signature=hush-hush"),
+    ] {
+        let error = anonymous().document(&url.parse().unwrap(), 10).await.unwrap_err();
+        let text = format!("{}{error:?}", told(&error));
+        assert!(text.contains("cause: ") && !text.contains("hush-hush"), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -72,6 +93,7 @@ async fn redirects_in_circles_and_downwards() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("in circles"), "{error}");
+    assert_eq!(server.requests("/manifests/").len(), 11);
 
     let options = Options {
         tls: true,

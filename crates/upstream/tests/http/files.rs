@@ -1,10 +1,10 @@
 use airlock_content::{FileFacts, MetadataSource, Origin, SourceErrorKind, digest_of};
-use airlock_testkit::{Action, Auth, Chart, FakeUpstream, Fault, Options, noise};
+use airlock_testkit::{Action, Auth, Chart, FakeUpstream, Fault, Options, image, noise};
 use airlock_types::{Descriptor, Digest};
 use airlock_upstream::{Config, Credential, Credentials, Proxies, Secret};
 use url::Url;
 
-use crate::{anonymous, client, quick, read, serve, told};
+use crate::{anonymous, client, quick, read, serve, tag, told};
 
 async fn server(auth: Auth) -> FakeUpstream {
     serve(
@@ -135,7 +135,11 @@ async fn credentials_from_the_file_or_the_address() {
     let mut with_password = index.clone();
     with_password.set_username("u").unwrap();
     with_password.set_password(Some("p@ss")).unwrap();
+    server.clear_log();
     assert!(anonymous().document(&with_password, 10_000).await.is_ok());
+    // Presented when they are asked for.
+    let log = server.log();
+    assert_eq!((log.len(), log[0].header("authorization")), (2, ""));
     with_password.set_password(Some("wrong-one")).unwrap();
     let error = anonymous().document(&with_password, 10_000).await.unwrap_err();
     assert!(
@@ -196,6 +200,32 @@ async fn plain_http_for_what_vouches_for_itself() {
                 .iter()
                 .all(|request| request.header("authorization").is_empty())
     );
+}
+
+/// A registry that does not speak TLS is not asked without it, though it would answer.
+#[tokio::test]
+async fn a_registry_over_plain_http_needs_permission() {
+    let proxy = serve(Options::default(), |content| {
+        content.push("acme/app", "v1", &image("app", "linux/amd64"));
+    })
+    .await;
+    let config = |insecure: &str| Config {
+        proxies: Proxies {
+            http: Some(url(&proxy, "/")),
+            // Nobody is there.
+            https: Some("http://127.0.0.1:1".parse().unwrap()),
+            ..Proxies::default()
+        },
+        insecure: [insecure.parse().unwrap()].into(),
+        ..quick()
+    };
+    let origin = Origin::Registry("registry.example/acme/app".parse().unwrap());
+    let strict = client(config("other.example"), Credentials::none());
+    let error = strict.manifest(&origin, &tag("v1")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unreachable);
+    assert!(proxy.log().is_empty());
+    let lax = client(config("registry.example"), Credentials::none());
+    lax.manifest(&origin, &tag("v1")).await.unwrap();
 }
 
 #[tokio::test]

@@ -154,6 +154,14 @@ async fn a_manifest_has_a_size_limit() {
         .unwrap_err();
     assert_eq!(error.kind, SourceErrorKind::Unsupported);
     assert!(error.to_string().contains("larger"), "{error}");
+    // What a proxy has compressed is measured by what comes out of it.
+    server.fault(Fault::on("*/manifests/*", Action::Gzip));
+    let error = anonymous()
+        .manifest(&registry(&server, "acme/app"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Unsupported);
+    assert!(error.to_string().contains("larger"), "{error}");
 }
 
 #[tokio::test]
@@ -214,6 +222,17 @@ async fn mirrors_come_first_and_the_origin_last() {
         .unwrap();
     assert_eq!(fetched.descriptor, app.descriptor());
     assert_eq!(mirror.requests("/v2/hub/acme/app/manifests/v1").len(), 1);
+
+    // A mirror that changes what it passes on is told, not passed over.
+    mirror.fault(Fault::on("*/manifests/*", Action::Corrupt));
+    origin.clear_log();
+    let error = upstream
+        .manifest(&registry(&origin, "acme/cached"), &tag("v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::Corrupt);
+    assert!(origin.log().is_empty());
+    mirror.heal();
 
     origin.clear_log();
     let upstream = client(mirrored(false), Credentials::none());

@@ -241,25 +241,51 @@ fn architectures_serve_each_other_only_where_they_say_so() {
     assert_eq!(names("a:all 1 Depends: b\nb 1\nb:arm64 1", "a"), "a b");
 }
 
+/// What becomes of a system that has the first packages.
+fn on(installed: &str, lines: &str, words: &str, recommends: bool) -> String {
+    let status = index(installed).replace("\nVersion", "\nStatus: install ok installed\nVersion");
+    let mut builder = Builder::new("amd64", &[]);
+    builder.add(Origin::default(), index(lines).as_bytes()).unwrap();
+    let origin = Origin {
+        installed: true,
+        ..Origin::default()
+    };
+    builder.add(origin, status.as_bytes()).unwrap();
+    run(&builder.finish(), words, recommends).map_or_else(|it| it, |it| it.join(" "))
+}
+
 #[test]
 fn what_is_installed_stays_is_upgraded_or_makes_room() {
-    let status = |lines: &str| index(lines).replace("\nVersion", "\nStatus: install ok installed\nVersion");
-    let with = |installed: &str, lines: &str, words: &str| {
-        let mut builder = Builder::new("amd64", &[]);
-        builder.add(Origin::default(), index(lines).as_bytes()).unwrap();
-        let origin = Origin {
-            installed: true,
-            ..Origin::default()
-        };
-        builder.add(origin, status(installed).as_bytes()).unwrap();
-        run(&builder.finish(), words, false).map_or_else(|it| it, |it| it.join(" "))
-    };
+    let with = |installed: &str, lines: &str, words: &str| on(installed, lines, words, false);
     assert_eq!(with("b 1", "a 1 Depends: b\nb 1", "a"), "a=1");
     assert_eq!(with("b 1", "a 1 Depends: b\nb 2", "a"), "a=1");
     assert_eq!(with("b 1", "a 1 Depends: b (>= 2)\nb 2", "a"), "a=1 b=2");
     assert_eq!(with("c 1", "a 1 Depends: b | c\nb 1\nc 1", "a"), "a=1");
     assert_eq!(with("c 1", "a 1 Conflicts: c\nc 1", "a"), "-c a=1");
     assert_eq!(with("a 1", "a 1", "a"), "");
+}
+
+/// What somebody did without stays away, as apt leaves it.
+#[test]
+fn recommendations_of_installed_packages_are_followed_when_new() {
+    let with = |installed: &str, lines: &str, words: &str| on(installed, lines, words, true);
+    let old = "b 1 Recommends: r";
+    assert_eq!(with(old, "a 1 Depends: b\nb 1 Recommends: r\nr 1", "a"), "a=1");
+    let new = "a 1 Depends: b (>= 2)\nb 2 Recommends: r, s\nr 1\ns 1";
+    assert_eq!(with(old, new, "a"), "a=1 b=2 s=1");
+    // What was there and would be broken by the upgrade comes along.
+    let had = "b 1 Recommends: r\nr 1";
+    let breaks = "a 1 Depends: b (>= 2)\nb 2 Recommends: r (>= 2)\nr 2";
+    assert_eq!(with(had, breaks, "a"), "a=1 b=2 r=2");
+}
+
+/// What is needed by a package gives way to it, though it be named first.
+#[test]
+fn what_is_being_installed_is_not_taken_away_for_what_it_needs() {
+    let all = "a 1 Recommends: calc\ncalc 1 Depends: base\nbase 1 Depends: nogui | core\n\
+               nogui 1 Conflicts: calc\ncore 1 Conflicts: nogui";
+    let found = run(&universe(all), "a", true).map(|it| it.join(" "));
+    assert_eq!(found.as_deref(), Ok("a=1 base=1 calc=1 core=1"));
 }
 
 /// A chain that is deeper than any of Debian's does not end the program.

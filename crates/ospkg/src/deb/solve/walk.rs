@@ -15,6 +15,8 @@ pub(super) struct State {
     protected: bool,
     /// Not asked for.
     automatic: bool,
+    /// What it needs is being looked for: nothing of that may be in its way.
+    busy: bool,
     why: Option<(RecordId, u32)>,
 }
 
@@ -130,7 +132,10 @@ impl<'a> Walk<'a> {
             state.why = Some(why);
             self.order.push(package);
         }
-        if self.follow(candidate, protect, depth) {
+        let was_busy = std::mem::replace(&mut self.state_mut(package).busy, true);
+        let good = self.follow(candidate, protect, depth);
+        self.state_mut(package).busy = was_busy;
+        if good {
             return true;
         }
         if is_new {
@@ -157,7 +162,7 @@ impl<'a> Walk<'a> {
         for (place, group) in groups(atoms) {
             let needed = match group[0].kind() {
                 Kind::PreDepends | Kind::Depends => true,
-                Kind::Recommends if self.recommends => false,
+                Kind::Recommends if self.recommends && self.is_news(record, group) => false,
                 _ => continue,
             };
             if !self.install_one_of(record, place, group, protect && needed, depth) && needed {
@@ -165,6 +170,29 @@ impl<'a> Walk<'a> {
             }
         }
         true
+    }
+
+    /// Whether a recommendation is followed: always for what is not there yet. Of an installed package only what its
+    /// installed version did not speak of, or had.
+    fn is_news(&self, record: RecordId, group: &[Atom]) -> bool {
+        let universe = self.universe;
+        let package = universe.package_of_record(record);
+        let Some(old) = self.state(package).installed else {
+            return true;
+        };
+        let owner = universe.architecture_id(package);
+        let is_there = |atom: &Atom| {
+            universe.targets(*atom, owner).any(|it| {
+                let package = universe.package_of_record(it.record);
+                self.state(package).installed == Some(it.record)
+            })
+        };
+        groups(universe.atoms(old))
+            .find(|(_, before)| {
+                let positive = !before[0].kind().is_negative() && before[0].kind() != Kind::Suggests;
+                positive && before[0].name == group[0].name
+            })
+            .is_none_or(|(_, before)| before.iter().any(is_there))
     }
 
     pub(super) fn is_other(&self, one: RecordId, other: RecordId) -> bool {
@@ -182,7 +210,7 @@ impl<'a> Walk<'a> {
             }
             let package = universe.package_of_record(target.record);
             if self.will_be(target.record) {
-                if self.state(package).protected {
+                if self.state(package).protected || self.state(package).busy {
                     return false;
                 }
                 self.take_back(package);

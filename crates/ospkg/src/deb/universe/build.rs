@@ -1,229 +1,95 @@
-//! Reading indexes into a [`Universe`].
+//! Putting indexes together to a [`Universe`].
 
-use super::interner::{Full, Interner};
-use super::{
-    Atom, IndexId, Kind, MultiArch, Operator, Origin, PackageId, PackagesError, Priority, Provide, Qualifier,
-    Record, RecordId, Span, Stanza, Text, Universe, relation, stanzas,
-};
-use crate::deb::architecture::ALL;
-use crate::deb::packages::wrong;
+use super::part::{Part, too_large};
+use super::{Atom, IndexId, Origin, PackagesError, Record, RecordId, Text, Universe};
 
 /// Takes indexes in the order in which the target's apt would read them, which decides between equals.
 #[derive(Debug)]
 pub struct Builder {
-    names: Interner,
-    text: String,
     architectures: Vec<Box<str>>,
     origins: Vec<Origin>,
-    records: Vec<Record>,
-    atoms: Vec<Atom>,
-    provides: Vec<Provide>,
+    threads: usize,
+    all: Part,
 }
 
-impl From<Full> for PackagesError {
-    fn from(_: Full) -> Self {
-        Self::TooLarge("names and versions")
-    }
-}
-
-fn count(length: usize, what: &'static str) -> Result<u32, PackagesError> {
-    u32::try_from(length).map_err(|_| PackagesError::TooLarge(what))
-}
+/// Less than this is not worth a thread of its own.
+const SHARE: usize = 128 << 10;
 
 impl Builder {
     /// Begins with the architecture of the target, and those whose packages it may have besides.
     pub fn new(native: &str, foreign: &[&str]) -> Self {
         let all = std::iter::once(&native).chain(foreign).map(|it| (*it).into());
         Self {
-            names: Interner::new(),
-            text: String::new(),
             // More than there are in Debian; numbers of architectures have eight bits.
             architectures: all.take(64).collect(),
             origins: Vec::new(),
-            records: Vec::new(),
-            atoms: Vec::new(),
-            provides: Vec::new(),
+            threads: 1,
+            all: Part::default(),
         }
+    }
+
+    /// Reads large indexes on so many threads. The outcome is the same.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
     }
 
     /// Reads a Packages index, or a dpkg status file where the origin says so. Packages of other architectures,
     /// and those of a status file that are not installed, are passed over.
     pub fn add(&mut self, origin: Origin, bytes: &[u8]) -> Result<IndexId, PackagesError> {
-        let index = u16::try_from(self.origins.len()).map_err(|_| PackagesError::TooLarge("indexes"))?;
+        let index = IndexId(u16::try_from(self.origins.len()).map_err(|_| too_large("indexes"))?);
         let installed = origin.installed;
-        self.origins.push(origin);
-        for stanza in stanzas(bytes) {
-            let stanza = stanza?;
-            if !installed || stanza.is_installed() {
-                self.stanza(&stanza, IndexId(index))?;
-            }
-        }
-        Ok(IndexId(index))
-    }
-
-    fn stanza(&mut self, stanza: &Stanza<'_>, index: IndexId) -> Result<(), PackagesError> {
-        let line = stanza.line;
-        let all = stanza.architecture == ALL;
-        let architecture = self
-            .architectures
-            .iter()
-            .position(|it| **it == *stanza.architecture);
-        let Some(architecture) = architecture.or(all.then_some(0)) else {
-            return Ok(());
-        };
-        let record = RecordId(count(self.records.len(), "packages")?);
-        let name = self.names.intern(stanza.package)?;
-        let version = self.keep_version(stanza.version, line)?;
-        // apt gives numbers to names in the order in which it sees them, and decides by these in the end. So the
-        // order of the fields here is apt's.
-        let atoms = count(self.atoms.len(), "relations")?;
-        for (kind, text) in [
-            (Kind::PreDepends, stanza.pre_depends),
-            (Kind::Depends, stanza.depends),
-            (Kind::Conflicts, stanza.conflicts),
-            (Kind::Breaks, stanza.breaks),
-            (Kind::Recommends, stanza.recommends),
-            (Kind::Suggests, stanza.suggests),
-        ] {
-            self.relations(kind, text, line)?;
-        }
-        for (field, text) in [("Replaces", stanza.replaces), ("Enhances", stanza.enhances)] {
-            for relation in relation::relations(text) {
-                let relation = relation.map_err(|source| PackagesError::Relation { line, field, source })?;
-                self.names.intern(relation.name)?;
-            }
-        }
-        let provides = count(self.provides.len(), "relations")?;
-        self.provided(stanza, record)?;
-        if stanza.filename.starts_with('/') || stanza.filename.split('/').any(|it| it == "..") {
-            return Err(wrong(line, "Filename", stanza.filename.as_bytes()));
-        }
-        let architectures = count(self.architectures.len(), "architectures")?;
-        let package = u64::from(name) * u64::from(architectures) + architecture as u64;
-        let package = u32::try_from(package).map_err(|_| PackagesError::TooLarge("names"))?;
-        let yes = |text: &str| text.eq_ignore_ascii_case("yes");
-        let found = Record {
-            package: PackageId(package),
-            version,
-            atoms: (atoms, count(self.atoms.len(), "relations")?),
-            provides: (provides, count(self.provides.len(), "relations")?),
-            filename: self.keep(stanza.filename)?,
-            source: self.keep(stanza.source)?,
-            task: self.keep(stanza.task)?,
-            size: stanza.bytes()?,
-            installed_size: stanza.installed_size.parse().unwrap_or(0),
-            digest: stanza.digest()?,
-            index,
-            all,
-            essential: yes(stanza.essential),
-            // apt never takes itself away, whatever its own paragraph says (apt.conf(5), pkgCacheGen::ForceEssential).
-            important: yes(stanza.important) || yes(stanza.protected) || stanza.package == "apt",
-            priority: Priority::of(stanza.priority),
-            multi_arch: match stanza.multi_arch {
-                "same" => MultiArch::Same,
-                "foreign" => MultiArch::Foreign,
-                "allowed" => MultiArch::Allowed,
-                _ => MultiArch::No,
-            },
-        };
-        self.records.push(found);
-        Ok(())
-    }
-
-    fn keep(&mut self, text: &str) -> Result<Span, PackagesError> {
-        let start = count(self.text.len(), "texts")?;
-        self.text.push_str(text);
-        Ok(Span(start, count(self.text.len(), "texts")?))
-    }
-
-    fn keep_version(&mut self, text: &str, line: usize) -> Result<Text, PackagesError> {
-        let length = u16::try_from(text.len()).map_err(|_| wrong(line, "Version", text.as_bytes()))?;
-        let Span(start, _) = self.keep(text)?;
-        Ok(Text { start, length })
-    }
-
-    fn qualifier(&self, text: Option<&str>) -> Qualifier {
-        match text {
-            None => Qualifier::OWN,
-            Some("any") => Qualifier::ANY,
-            Some("native") => Qualifier::NATIVE,
-            Some(name) => {
-                let at = self.architectures.iter().position(|it| **it == *name);
-                let at = at.and_then(|at| u8::try_from(at).ok());
-                at.map_or(Qualifier::UNKNOWN, Qualifier)
-            }
-        }
-    }
-
-    fn relations(&mut self, kind: Kind, text: &str, line: usize) -> Result<(), PackagesError> {
-        for relation in relation::relations(text) {
-            let relation = relation.map_err(|source| PackagesError::Relation {
-                line,
-                field: match kind {
-                    Kind::PreDepends => "Pre-Depends",
-                    Kind::Depends => "Depends",
-                    Kind::Conflicts => "Conflicts",
-                    Kind::Breaks => "Breaks",
-                    Kind::Recommends => "Recommends",
-                    Kind::Suggests => "Suggests",
-                },
-                source,
+        let architectures = self.architectures.as_slice();
+        let read = |bytes: &[u8], line| Part::read(bytes, line, index, installed, architectures);
+        let shares = shares(bytes, self.threads.min(bytes.len() / SHARE));
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = shares
+                .iter()
+                // Where a share begins is counted only when it matters.
+                .map(|share| (&bytes[share.clone()], 1 + share.start.min(1)))
+                .map(|(bytes, line)| scope.spawn(move || read(bytes, line)))
+                .collect();
+            let joined = threads.into_iter().map(|thread| match thread.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            joined.collect()
+        });
+        for (share, part) in shares.iter().zip(parts) {
+            let part = part.or_else(|_| {
+                // Once more, for the right number of the line that is wrong.
+                let before = memchr::memchr_iter(b'\n', &bytes[..share.start]).count();
+                read(&bytes[share.clone()], before + 1)
             })?;
-            let constraint = match relation.constraint {
-                Some((operator, version)) => (operator, self.keep_version(version, line)?),
-                None => (Operator::Equal, Text::default()),
-            };
-            let name = self.names.intern(relation.name)?;
-            let qualifier = self.qualifier(relation.qualifier);
-            let atom = Atom::new(name, constraint, kind, relation.or, qualifier);
-            self.atoms.push(atom);
+            self.all.append(part, architectures.len())?;
         }
-        Ok(())
-    }
-
-    fn provided(&mut self, stanza: &Stanza<'_>, owner: RecordId) -> Result<(), PackagesError> {
-        let line = stanza.line;
-        let field = "Provides";
-        for relation in relation::relations(stanza.provides) {
-            let relation = relation.map_err(|source| PackagesError::Relation { line, field, source })?;
-            let version = match relation.constraint {
-                Some((Operator::Equal, version)) => self.keep_version(version, line)?,
-                Some(_) => return Err(wrong(line, field, relation.to_string().as_bytes())),
-                None => Text::default(),
-            };
-            let provide = Provide {
-                name: self.names.intern(relation.name)?,
-                version,
-                owner,
-                qualifier: self.qualifier(relation.qualifier),
-            };
-            self.provides.push(provide);
-        }
-        Ok(())
+        self.origins.push(origin);
+        Ok(index)
     }
 
     /// Puts everything in order.
     pub fn finish(mut self) -> Universe {
-        self.atoms.shrink_to_fit();
+        self.all.atoms.shrink_to_fit();
         let (by_package, more_origins) = self.versions();
-        let mut alive = vec![false; self.records.len()];
+        let mut alive = vec![false; self.all.records.len()];
         for record in &by_package.1 {
             alive[record.0 as usize] = true;
         }
-        let places = (0u32..).zip(&self.provides);
+        let places = (0u32..).zip(&self.all.provides);
         let places = places.filter(|(_, provide)| alive[provide.owner.0 as usize]);
         let by_provided = group(
-            self.names.len(),
+            self.all.names.len(),
             places.map(|(place, provide)| (provide.name, place)),
         );
         Universe {
-            names: self.names,
-            text: self.text,
+            names: self.all.names,
+            text: self.all.text,
             architectures: self.architectures,
             origins: self.origins,
-            records: self.records,
-            atoms: self.atoms,
-            provides: self.provides,
+            records: self.all.records,
+            atoms: self.all.atoms,
+            provides: self.all.provides,
             by_package,
             by_provided,
             more_origins,
@@ -233,10 +99,10 @@ impl Builder {
     /// The versions of each package, newest first, and the same version from several indexes only once.
     #[allow(clippy::type_complexity, reason = "two parts of a universe")]
     fn versions(&self) -> ((Vec<u32>, Vec<RecordId>), Vec<(RecordId, IndexId)>) {
-        let packages = self.names.len() * self.architectures.len();
-        let records = (0u32..).map(RecordId).zip(&self.records);
+        let packages = self.all.names.len() * self.architectures.len();
+        let records = (0u32..).map(RecordId).zip(&self.all.records);
         let (starts, mut all) = group(packages, records.map(|(id, record)| (record.package.0, id)));
-        let record = |id: RecordId| &self.records[id.0 as usize];
+        let record = |id: RecordId| &self.all.records[id.0 as usize];
         let text = |id: RecordId| self.version(record(id).version);
         let mut more = Vec::new();
         let mut kept: Vec<RecordId> = Vec::with_capacity(all.len());
@@ -266,12 +132,12 @@ impl Builder {
 
     fn version(&self, Text { start, length }: Text) -> &str {
         let start = start as usize;
-        &self.text[start..start + usize::from(length)]
+        &self.all.text[start..start + usize::from(length)]
     }
 
     /// Whether two indexes speak of the same build: all that a resolver looks at is equal.
     fn are_same(&self, one: &Record, other: &Record) -> bool {
-        let atoms = |it: &Record| &self.atoms[it.atoms.0 as usize..it.atoms.1 as usize];
+        let atoms = |it: &Record| &self.all.atoms[it.atoms.0 as usize..it.atoms.1 as usize];
         let is_same = |(a, b): (&Atom, &Atom)| {
             (a.name, a.bits, a.qualifier) == (b.name, b.bits, b.qualifier)
                 && self.version(a.version) == self.version(b.version)
@@ -311,4 +177,108 @@ fn group<T: Copy>(count: usize, pairs: impl Iterator<Item = (u32, T)> + Clone) -
         *place += 1;
     }
     (starts, all)
+}
+
+/// Cuts a file into about equal shares, each ending behind a blank line: no paragraph is cut.
+fn shares(bytes: &[u8], count: usize) -> Vec<std::ops::Range<usize>> {
+    let count = count.max(1);
+    let mut shares = Vec::with_capacity(count);
+    let mut start = 0;
+    for share in 1..=count {
+        let about = start.max(bytes.len() / count * share);
+        let end = if share == count {
+            bytes.len()
+        } else {
+            memchr::memmem::find(&bytes[about..], b"\n\n").map_or(bytes.len(), |at| about + at + 2)
+        };
+        shares.push(start..end);
+        start = end;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn index() -> String {
+        let mut text = String::new();
+        for number in 0..4_000 {
+            writeln!(
+                text,
+                "Package: p{}\nVersion: {number}\nArchitecture: {}\nDepends: p{} (>= {number}), q{} | r\nProvides: v{}\nFilename: pool/p{number}.deb\n",
+                number / 2,
+                ["amd64", "all"][number % 2],
+                number / 3,
+                number % 1000,
+                number % 77,
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    fn read(text: &str, threads: usize) -> Result<Universe, PackagesError> {
+        let mut builder = Builder::new("amd64", &["arm64"]).threads(threads);
+        builder.add(Origin::default(), text.as_bytes())?;
+        builder.add(Origin::default(), text.as_bytes())?;
+        Ok(builder.finish())
+    }
+
+    /// Everything that choosing depends on.
+    fn seen(universe: &Universe) -> Vec<String> {
+        let of = |package| {
+            let versions = universe.versions(package).iter().map(|record| {
+                let atoms = universe.atoms(*record).iter().map(|it| universe.atom_text(*it));
+                let atoms: Vec<String> = atoms.collect();
+                format!("{:?} {} {atoms:?}", record, universe.version(*record))
+            });
+            let versions: Vec<String> = versions.collect();
+            let name = universe.name(package);
+            let id = universe.name_id(package);
+            let providers = universe.providers(name);
+            format!("{package:?} {id} {name} {versions:?} {providers:?}")
+        };
+        universe.packages().map(of).collect()
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_matter() {
+        let text = index();
+        assert!(text.len() > 2 * SHARE, "{}", text.len());
+        let one = seen(&read(&text, 1).unwrap());
+        for threads in [2, 3, 16] {
+            assert!(seen(&read(&text, threads).unwrap()) == one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_first_wrong_line_is_the_one_that_is_told() {
+        let text = index();
+        let (before, after) = text.split_at(text.len() * 3 / 4);
+        for wrong in [
+            "\n\nnothing\n\n",
+            "\n\n\u{feff}Package: x\n\n",
+            "\n\nPackage: x\n\n",
+        ] {
+            let text = format!("{before}{wrong}{after}{wrong}");
+            let told = |threads| format!("{:?}", read(&text, threads).unwrap_err());
+            assert_eq!(told(2), told(1));
+            assert_eq!(told(16), told(1));
+        }
+    }
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for text in ["", "\n\n", "a\n\nb", "a\nb\n\nc\n\n\n\nd\n", "\n\n\n\n\n\n\n\n"] {
+            for count in 0..6 {
+                let shares = shares(text.as_bytes(), count);
+                let all: String = shares.iter().map(|share| &text[share.clone()]).collect();
+                assert_eq!(all, text);
+                assert_eq!(shares.len(), count.max(1));
+            }
+        }
+    }
 }

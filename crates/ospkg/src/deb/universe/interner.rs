@@ -18,8 +18,8 @@ pub(super) struct Interner {
 #[derive(Debug)]
 pub(super) struct Full;
 
-impl Interner {
-    pub(super) fn new() -> Self {
+impl Default for Interner {
+    fn default() -> Self {
         Self {
             text: String::new(),
             ends: Vec::new(),
@@ -27,7 +27,9 @@ impl Interner {
             seed: RandomState::new().hash_one(0),
         }
     }
+}
 
+impl Interner {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -38,12 +40,24 @@ impl Interner {
         &self.text[start as usize..self.ends[id] as usize]
     }
 
+    /// The texts in the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let text = &self.text[start..end];
+            start = end;
+            text
+        })
+    }
+
     pub(super) fn find(&self, text: &str) -> Option<u32> {
-        self.place(text).1
+        self.place(text, self.hash(text)).1
     }
 
     pub(super) fn intern(&mut self, text: &str) -> Result<u32, Full> {
-        let (place, found) = self.place(text);
+        let hash = self.hash(text);
+        let (place, found) = self.place(text, hash);
         if let Some(id) = found {
             return Ok(id);
         }
@@ -51,7 +65,7 @@ impl Interner {
         let end = u32::try_from(self.text.len() + text.len()).map_err(|_| Full)?;
         self.text.push_str(text);
         self.ends.push(end);
-        self.table[place] = (self.hash(text) & !LOW) | u64::from(id + 1);
+        self.table[place] = (hash & !LOW) | u64::from(id + 1);
         if self.ends.len() * 2 > self.table.len() {
             self.grow();
         }
@@ -59,8 +73,7 @@ impl Interner {
     }
 
     /// Where the text is, or would be.
-    fn place(&self, text: &str) -> (usize, Option<u32>) {
-        let hash = self.hash(text);
+    fn place(&self, text: &str, hash: u64) -> (usize, Option<u32>) {
         let mask = self.table.len() - 1;
         let mut place = start(hash, mask);
         loop {
