@@ -638,6 +638,26 @@ fn other_bases() {
 }
 
 #[test]
+fn versions_and_pins_choose() {
+    let Some(place) = Place::new() else { return };
+    place.archive.package("libapp", "1.1", "Depends: base\n");
+    place.archive.publish(&Signing::default());
+    let pin = "    pins: {package: libapp, pin: version 1.0, priority: 1001}\n";
+    for (names, more, version) in [
+        ("[app]", "", "1.1"),
+        ("[app, libapp=1.0]", "", "1.0"),
+        ("[app]", pin, "1.0"),
+        ("[app, libapp/stable]", "", "1.1"),
+    ] {
+        place.manifest("site", "1.0.0", names, more);
+        place.lock().succeeds();
+        let why = place.airlock.run(["why", "libapp"]);
+        let line = format!("libapp {version} (amd64) is a package of it");
+        assert!(why.stdout.contains(&line), "{names} {more}\n{}", why.render());
+    }
+}
+
+#[test]
 fn names_that_nothing_has() {
     let Some(place) = Place::new() else { return };
     for (names, words) in [
