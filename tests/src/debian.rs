@@ -167,6 +167,34 @@ impl Archive {
         self.sign(signing);
     }
 
+    /// The same packages as a flat repository in `flat`, in the oldest form there is: one list without another form, and
+    /// a signature beside the release.
+    pub fn publish_flat(&self) {
+        let folder = self.path("flat");
+        fs::create_dir_all(&folder).unwrap();
+        for entry in fs::read_dir(self.path("pool")).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(
+                &path,
+                folder.join(path.file_name().expect("a package has a name")),
+            )
+            .unwrap();
+        }
+        let list = |what: &str| {
+            let mut command = clean("apt-ftparchive", self.folder.path());
+            succeed(command.current_dir(&folder).args([what, "."])).stdout
+        };
+        fs::write(folder.join("Packages"), list("packages")).unwrap();
+        fs::write(folder.join("Release"), list("release")).unwrap();
+        let release = folder.join("Release");
+        let mut gpg = self.gpg();
+        gpg.args(["--local-user", "archive", "--armor", "--output"])
+            .arg(folder.join("Release.gpg"))
+            .arg("--detach-sign")
+            .arg(&release);
+        succeed(&mut gpg);
+    }
+
     /// Signs what lies in `dists/bookworm`, whatever that is.
     pub fn sign(&self, signing: &Signing<'_>) {
         let release = self.path("dists/bookworm/Release");

@@ -341,3 +341,62 @@ fn policy(wanted: &PackagesRequest, now: Timestamp) -> Policy {
     }
     policy
 }
+
+#[cfg(test)]
+mod tests {
+    use airlock_spec::manifest::{PackageBase, Place};
+
+    use super::*;
+
+    fn wanted(distro: &str, names: &[&str]) -> PackagesRequest {
+        PackagesRequest {
+            distro: distro.to_owned(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            architectures: Vec::new(),
+            recommends: true,
+            target: None,
+            pins: Vec::new(),
+            base: PackageBase::Minimal,
+            repos: Vec::new(),
+            keyrings: Vec::new(),
+            allow: Vec::new(),
+            place: Place::default(),
+        }
+    }
+
+    #[test]
+    fn architectures_are_those_of_the_platforms_unless_named() {
+        let platforms: Vec<Platform> = ["linux/arm64", "linux/amd64", "linux/arm/v7", "windows/amd64"]
+            .map(|platform| platform.parse().unwrap())
+            .into();
+        let of =
+            |request: &PackagesRequest| architectures(request, &platforms).map_err(|error| error.to_string());
+        let mut request = wanted("debian-12", &["curl", "vim:any", "nano:arm64=1:2"]);
+        assert_eq!(of(&request).unwrap(), ["amd64", "arm64", "armhf"]);
+        request.architectures = vec!["riscv64".to_owned()];
+        assert_eq!(
+            of(&request).unwrap_err(),
+            "the package is wanted for an architecture that is not: nano:arm64=1:2"
+        );
+        assert!(
+            of(&wanted("rocky-9", &["curl"]))
+                .unwrap_err()
+                .ends_with("yet: rocky-9")
+        );
+        let none = architectures(&wanted("debian-12", &[]), &platforms[3..]);
+        assert!(matches!(none, Err(PackagesError::NoArchitecture(_))));
+    }
+
+    #[test]
+    fn hints_name_only_what_helps() {
+        assert_eq!(exception(Override::WeakChecksum), Some("weak-digest"));
+        // The clock is wrong, and no exception would put that right.
+        assert_eq!(exception(Override::FutureRelease), None);
+        let future = airlock_ospkg::deb::release::ReleaseError::Future(Timestamp::UNIX_EPOCH);
+        let error = PackagesError::Chain {
+            address: "https://deb.example.org/".to_owned(),
+            source: future.into(),
+        };
+        assert_eq!(error.hint().as_deref(), Some("look at this machine's clock"));
+    }
+}

@@ -157,8 +157,8 @@ impl DebSet {
     /// label `Debian-Security`.
     fn is_security(&self, name: &str, architecture: &str) -> bool {
         self.packages.iter().any(|package| {
-            let own =
-                package.field("Package") == Some(name) && package.field("Architecture") == Some(architecture);
+            let field = |name| package.field(name).unwrap_or_default();
+            let own = field("Package") == name && field("Architecture") == architecture;
             let repository = self.repositories.get(package.repository);
             own && repository.is_some_and(DebRepository::is_security)
         })

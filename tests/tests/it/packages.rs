@@ -406,6 +406,43 @@ fn clocks_that_are_a_day_off() {
     }
 }
 
+/// A vendor's repository without suites, described by a `.sources` file with the key in it.
+#[test]
+fn a_flat_repository_with_a_detached_signature() {
+    let Some(place) = Place::new() else { return };
+    place.archive.publish_flat();
+    let key = String::from_utf8(place.archive.public("archive")).unwrap();
+    // As a field of several lines, in which a dot stands for an empty one.
+    let key = format!(" {}\n", key.trim().replace("\n\n", "\n.\n").replace('\n', "\n "));
+    let url = place.archive.url();
+    place.airlock.write(
+        "vendor.sources",
+        format!("Types: deb\nURIs: {url}/flat\nSuites: ./\nSigned-By:\n{key}"),
+    );
+    place.airlock.write(
+        "airlock.yaml",
+        "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {name: site, version: 1.0.0}\nplatforms: [linux/amd64]\n\
+         components: [{name: node, packages: [{distro: debian-12, names: [app], repos: {sources: vendor.sources}}]}]\n",
+    );
+    place.carry("site-1.0.0", "store");
+    let served = place.serve("store");
+    let apt = place.client("store", &served);
+    place.install(&apt, &["base_12", "apt_2.6"]);
+    apt.quietly(&["update"]);
+    apt.quietly(&["install", "--yes", "--download-only", "app"]);
+    assert_eq!(apt.downloaded().len(), 5);
+    // The signature counts here, too.
+    let release = place.archive.path("flat/Release");
+    let mut text = fs::read_to_string(&release).unwrap();
+    text.push_str("Origin: elsewhere\n");
+    fs::write(&release, text).unwrap();
+    place.refuses(
+        &place.lock(),
+        2,
+        &["cannot be trusted", "does not fit the contents"],
+    );
+}
+
 #[test]
 fn a_release_that_cannot_be_trusted() {
     let Some(place) = Place::new() else { return };
@@ -561,19 +598,61 @@ fn a_lock_notices_that_its_keyring_changed() {
     );
 }
 
+/// What a site gets, by name.
+fn served_names(place: &Place, store: &str) -> Vec<String> {
+    let served = place.serve(store);
+    let packages = String::from_utf8(get(&served, "dists/bookworm/main/binary-amd64/Packages")).unwrap();
+    let names = packages.lines().filter_map(|line| line.strip_prefix("Package: "));
+    names.map(str::to_owned).collect()
+}
+
 /// A name that every node has already is a wish all the same.
 #[test]
 fn what_is_named_is_carried() {
     let Some(place) = Place::new() else { return };
     place.manifest("site", "1.0.0", "[base]", "");
     place.carry("site-1.0.0", "store");
-    let served = place.serve("store");
-    let packages = String::from_utf8(get(&served, "dists/bookworm/main/binary-amd64/Packages")).unwrap();
-    let names: Vec<&str> = packages
-        .lines()
-        .filter_map(|line| line.strip_prefix("Package: "))
-        .collect();
-    assert_eq!(names, ["base"]);
+    assert_eq!(served_names(&place, "store"), ["base"]);
+}
+
+/// What a node has is what its own list says, and nothing at all is a base as well.
+#[test]
+fn other_bases() {
+    let Some(place) = Place::new() else { return };
+    let node = Apt::new();
+    place.install(
+        &node,
+        &["base_12", "apt_2.6", "libapp_1.0", "libbase_5", "base-data_5"],
+    );
+    let status = fs::read(node.path("var/lib/dpkg/status")).unwrap();
+    place.airlock.write("node/status", status);
+    place.manifest("site", "1.0.0", "[app]", "    base: {status: node/status}\n");
+    place.carry("site-1.0.0", "node-store");
+    assert_eq!(served_names(&place, "node-store"), ["app", "tool"]);
+    place.manifest("site", "1.0.0", "[app]", "    base: empty\n");
+    place.carry("site-1.0.0", "empty-store");
+    let all = ["app", "base", "base-data", "libapp", "libbase", "tool"];
+    assert_eq!(served_names(&place, "empty-store"), all);
+}
+
+#[test]
+fn versions_and_pins_choose() {
+    let Some(place) = Place::new() else { return };
+    place.archive.package("libapp", "1.1", "Depends: base\n");
+    place.archive.publish(&Signing::default());
+    let pin = "    pins: {package: libapp, pin: version 1.0, priority: 1001}\n";
+    for (names, more, version) in [
+        ("[app]", "", "1.1"),
+        ("[app, libapp=1.0]", "", "1.0"),
+        ("[app]", pin, "1.0"),
+        ("[app, libapp/stable]", "", "1.1"),
+    ] {
+        place.manifest("site", "1.0.0", names, more);
+        place.lock().succeeds();
+        let why = place.airlock.run(["why", "libapp"]);
+        let line = format!("libapp {version} (amd64) is a package of it");
+        assert!(why.stdout.contains(&line), "{names} {more}\n{}", why.render());
+    }
 }
 
 #[test]

@@ -137,4 +137,57 @@ mod tests {
             "{url}"
         );
     }
+
+    #[test]
+    fn debian_packages_stand_in_both_boms() {
+        let set = DebSet {
+            version: crate::packages::VERSION,
+            distro: "debian-12".into(),
+            codename: "bookworm".into(),
+            architectures: vec!["amd64".into()],
+            wanted: vec!["libssl3".into()],
+            recommends: false,
+            inputs: Vec::new(),
+            base: Vec::new(),
+            packages: vec![DebPackage {
+                control: "Package: libssl3\nSource: openssl (3.0.1-1)\nVersion: 3.0.1-1+b1\nArchitecture: amd64\nSHA256: ab\n"
+                    .into(),
+                component: "main".into(),
+                repository: 0,
+                why: vec!["wanted".into()],
+            }],
+            repositories: vec![crate::packages::DebRepository {
+                uri: "https://deb.example.org/debian".into(),
+                suite: "bookworm".into(),
+                label: None,
+                date: 0,
+                signers: Vec::new(),
+                keyring: None,
+                evidence: Vec::new(),
+            }],
+        };
+        let mut lock = sample();
+        let config = airlock_types::Digest::sha256([8; 32]);
+        let artifact = &mut lock.artifacts[0];
+        artifact.kind = Kind::Packages;
+        artifact.blobs[0].digest = config;
+        artifact.blobs[0].media_type = airlock_types::media_type::AIRLOCK_DEB_SET.into();
+        let text = String::from_utf8(set.to_bytes()).unwrap();
+        artifact.inline.insert(config, text);
+        let purl =
+            "pkg:deb/debian/libssl3@3.0.1-1%2Bb1?arch=amd64&distro=debian-12&upstream=openssl%403.0.1-1";
+        let cyclonedx = json(&cyclonedx(&lock));
+        let inside = &cyclonedx["components"][0]["components"][0];
+        assert_eq!(
+            (&inside["purl"], &inside["name"]),
+            (&purl.into(), &"libssl3".into())
+        );
+        let spdx = json(&spdx(&lock, &config));
+        let package = &spdx["packages"][2];
+        assert_eq!(package["externalRefs"][0]["referenceLocator"], purl);
+        assert_eq!(package["checksums"][0]["checksumValue"], "ab");
+        let relation = &spdx["relationships"][2];
+        assert_eq!(relation["spdxElementId"], "SPDXRef-artifact-0");
+        assert_eq!(relation["relatedSpdxElement"], package["SPDXID"]);
+    }
 }
