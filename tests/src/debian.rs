@@ -123,12 +123,20 @@ impl Archive {
 
     /// Builds a package into the pool; `fields` are whole lines of its control file. Returns its path in the archive.
     pub fn package(&self, name: &str, version: &str, fields: &str) -> String {
+        self.package_with(name, version, fields, "")
+    }
+
+    /// The same with a copyright file, unless that is empty.
+    pub fn package_with(&self, name: &str, version: &str, fields: &str, copyright: &str) -> String {
         let tree = self.folder.path().join("build");
         let _ = fs::remove_dir_all(&tree);
         let documentation = tree.join("usr/share/doc").join(name);
         fs::create_dir_all(tree.join("DEBIAN")).unwrap();
         fs::create_dir_all(&documentation).unwrap();
         fs::write(documentation.join("version"), format!("{name} {version}\n")).unwrap();
+        if !copyright.is_empty() {
+            fs::write(documentation.join("copyright"), copyright).unwrap();
+        }
         let architecture = if fields.contains("Architecture:") {
             ""
         } else {

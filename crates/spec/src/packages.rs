@@ -184,6 +184,11 @@ impl DebRepository {
 }
 
 impl DebPackage {
+    /// The digest of its file, as its paragraph says.
+    pub fn digest(&self) -> Option<Digest> {
+        format!("sha256:{}", self.field("SHA256")?).parse().ok()
+    }
+
     /// A field of its paragraph, as far as it stands on one line.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.control.lines().find_map(|line| {

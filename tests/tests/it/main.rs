@@ -21,6 +21,7 @@ mod packages;
 mod peers;
 mod refusals;
 mod reproducible;
+mod sbom;
 mod updates;
 mod vanished;
 mod world;

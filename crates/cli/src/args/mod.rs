@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
-    LsArgs, ReceiptsArgs, RollbackArgs, ScrubArgs, ServeArgs, VerifyArgs,
+    LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Walk from upstream's signatures to every OS package of a bundle or store, offline
     Audit(AuditArgs),
+    /// Print what a bundle holds as an SBOM, with the licences of its OS packages
+    Sbom(SbomArgs),
     /// Show what a bundle says it is, without verifying it
     Inspect(InspectArgs),
     /// List what a bundle or store holds

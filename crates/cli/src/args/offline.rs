@@ -293,3 +293,26 @@ pub(crate) struct InventoryArgs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
+
+/// `airlock sbom`
+#[derive(Debug, Args)]
+pub(crate) struct SbomArgs {
+    /// The bundle, a file
+    pub(crate) bundle: PathBuf,
+    /// The form of the SBOM
+    #[arg(long, value_enum, default_value_t = SbomFormat::Spdx)]
+    pub(crate) format: SbomFormat,
+    #[command(flatten)]
+    pub(crate) trust: TrustedKeys,
+    #[command(flatten)]
+    pub(crate) hashing: Hashing,
+}
+
+/// The form of an SBOM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomFormat {
+    /// SPDX 2.3, JSON
+    Spdx,
+    /// CycloneDX 1.6, JSON
+    Cyclonedx,
+}

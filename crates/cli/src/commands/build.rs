@@ -9,7 +9,7 @@ use airlock_bundle::Document;
 use airlock_content::{Reporter, digest_of};
 use airlock_packer::{Importer, NoCache, Options, Output, PackError, PackReport, Signatures, pack};
 use airlock_resolver::Update;
-use airlock_spec::documents;
+use airlock_spec::documents::{self, Licences};
 use airlock_spec::lock::Lock;
 use airlock_store::Store;
 use airlock_trust::{Protection, SecretKey, sign_blob};
@@ -188,10 +188,12 @@ impl Packing<'_> {
 /// The documents that every bundle carries.
 fn made_from(lock: &Lock) -> BTreeMap<Document, Vec<u8>> {
     let digest = digest_of(&lock.to_bytes());
+    // They are signed before the first package comes; `airlock sbom` adds the licences.
+    let unknown = Licences::new();
     BTreeMap::from([
         (Document::Provenance, documents::provenance(lock, &digest)),
-        (Document::SbomSpdx, documents::spdx(lock, &digest)),
-        (Document::SbomCdx, documents::cyclonedx(lock)),
+        (Document::SbomSpdx, documents::spdx(lock, &digest, &unknown)),
+        (Document::SbomCdx, documents::cyclonedx(lock, &unknown)),
     ])
 }
 

@@ -15,6 +15,7 @@ mod lock;
 mod ls;
 mod outdated;
 mod receipts;
+mod sbom;
 mod serve;
 mod shell;
 mod verify;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Keygen(args) => keygen::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Audit(args) => audit::run(&args, global),
+        Command::Sbom(args) => sbom::run(&args, global),
         Command::Inspect(args) => inspect::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
         Command::Import(args) => import::run(&args, global),

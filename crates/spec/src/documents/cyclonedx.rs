@@ -1,11 +1,11 @@
 use airlock_types::json;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{debs, purl, version};
+use super::{Deb, Licences, debs, purl, version};
 use crate::lock::{Kind, Lock};
 
 /// A CycloneDX 1.6 SBOM (JSON) of what the lock names.
-pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
+pub fn cyclonedx(lock: &Lock, licences: &Licences) -> Vec<u8> {
     let components: Vec<_> = lock
         .artifacts
         .iter()
@@ -18,20 +18,10 @@ pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
                 ),
             );
             properties.extend(artifact.why.iter().map(|why| json!({"name": "airlock:why", "value": why})));
-            let inside: Vec<_> = debs(artifact)
-                .into_iter()
+            let inside: Vec<_> = debs(artifact, licences)
+                .iter()
                 .enumerate()
-                .map(|(number, deb)| {
-                    json!({
-                        "type": "library",
-                        "bom-ref": format!("artifact-{at}-{number}"),
-                        "name": deb.name,
-                        "version": deb.version,
-                        "purl": deb.purl,
-                        "hashes": [{"alg": "SHA-256", "content": deb.sha256}],
-                        "properties": [{"name": "airlock:why", "value": deb.why}],
-                    })
-                })
+                .map(|(number, deb)| package(&format!("artifact-{at}-{number}"), deb))
                 .collect();
             let mut component = json!({
                 "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files | Kind::Packages => "file" },
@@ -64,6 +54,36 @@ pub fn cyclonedx(lock: &Lock) -> Vec<u8> {
         "components": components,
     });
     with_line_feed(json::to_canonical(&document))
+}
+
+fn package(reference: &str, deb: &Deb) -> Value {
+    let mut package = json!({
+        "type": "library",
+        "bom-ref": reference,
+        "name": deb.name,
+        "version": deb.version,
+        "purl": deb.purl,
+        "hashes": [{"alg": "SHA-256", "content": deb.sha256}],
+        "properties": [
+            {"name": "airlock:architecture", "value": deb.architecture},
+            {"name": "airlock:source", "value": deb.source},
+            {"name": "airlock:why", "value": deb.why},
+        ],
+    });
+    // One expression, or names; the format has no room for both.
+    let names = deb
+        .licence
+        .names
+        .iter()
+        .map(|name| json!({"license": {"name": name}}));
+    let licences: Vec<Value> = match &deb.licence.expression {
+        Some(expression) => vec![json!({"expression": expression})],
+        None => names.collect(),
+    };
+    if !licences.is_empty() {
+        package["licenses"] = json!(licences);
+    }
+    package
 }
 
 pub(super) fn with_line_feed(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -1,5 +1,8 @@
 //! Documents about a bundle that are made from its lock alone: two SBOM forms and a provenance statement.
 //!
+//! What a licence is stands in the package files, which nobody has yet when these documents are signed: there, each is
+//! `NOASSERTION`. Whoever has the files may make the SBOMs again with [`Licences`].
+//!
 //! They hold no time and no machine, so that one lock makes one set of bytes. What is inside an image
 //! (its packages) is not in them; SBOMs that the image's publisher attached travel as referrers.
 
@@ -11,7 +14,10 @@ pub use cyclonedx::cyclonedx;
 pub use provenance::provenance;
 pub use spdx::spdx;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+use airlock_types::Digest;
 
 use crate::lock::{Artifact, Kind};
 use crate::packages::{DebPackage, DebSet};
@@ -38,10 +44,29 @@ fn purl(artifact: &Artifact) -> String {
     out
 }
 
+/// What is known of licences, by the digest of the package file.
+pub type Licences = BTreeMap<Digest, Licence>;
+
+/// What the copyright file of a package says about licences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Licence {
+    /// An SPDX expression, where all of the package is known to be under it.
+    pub expression: Option<String>,
+    /// The licences as they are called there.
+    pub names: Vec<String>,
+}
+
+/// What SPDX has for what nobody knows.
+const UNKNOWN: &str = "NOASSERTION";
+
 /// A Debian package as an SBOM names it.
 struct Deb {
     name: String,
     version: String,
+    architecture: String,
+    /// The source package that it was built from, `openssl@3.0.1-1`.
+    source: String,
+    licence: Licence,
     sha256: String,
     /// Type `deb`, with the distribution's first word as its namespace: `pkg:deb/debian/chrony@4.3-2?arch=amd64&distro=debian-12`.
     purl: String,
@@ -50,7 +75,7 @@ struct Deb {
 }
 
 /// The Debian packages of an artifact.
-fn debs(artifact: &Artifact) -> Vec<Deb> {
+fn debs(artifact: &Artifact, licences: &Licences) -> Vec<Deb> {
     let Some(set) = DebSet::of(artifact) else {
         return Vec::new();
     };
@@ -65,6 +90,11 @@ fn debs(artifact: &Artifact) -> Vec<Deb> {
         Deb {
             name: field("Package").to_owned(),
             version: field("Version").to_owned(),
+            architecture: field("Architecture").to_owned(),
+            licence: package
+                .digest()
+                .and_then(|digest| licences.get(&digest).cloned())
+                .unwrap_or_default(),
             sha256: field("SHA256").to_owned(),
             purl: format!(
                 "pkg:deb/{}/{}@{}?arch={}&distro={}&upstream={}",
@@ -75,6 +105,7 @@ fn debs(artifact: &Artifact) -> Vec<Deb> {
                 percent(&set.distro),
                 percent(&source),
             ),
+            source,
             why: package.why.join("; "),
         }
     };
@@ -117,10 +148,13 @@ mod tests {
         let digest = airlock_types::Digest::sha256([7; 32]);
         let roots = lock.artifacts.len();
         assert_eq!(
-            json(&cyclonedx(&lock))["components"].as_array().unwrap().len(),
+            json(&cyclonedx(&lock, &Licences::new()))["components"]
+                .as_array()
+                .unwrap()
+                .len(),
             roots
         );
-        let spdx_document = json(&spdx(&lock, &digest));
+        let spdx_document = json(&spdx(&lock, &digest, &Licences::new()));
         assert_eq!(spdx_document["packages"].as_array().unwrap().len(), roots + 1);
         let statement = json(&provenance(&lock, &digest));
         assert_eq!(statement["subject"].as_array().unwrap().len(), roots);
@@ -150,7 +184,7 @@ mod tests {
             inputs: Vec::new(),
             base: Vec::new(),
             packages: vec![DebPackage {
-                control: "Package: libssl3\nSource: openssl (3.0.1-1)\nVersion: 3.0.1-1+b1\nArchitecture: amd64\nSHA256: ab\n"
+                control: "Package: libssl3\nSource: openssl (3.0.1-1)\nVersion: 3.0.1-1+b1\nArchitecture: amd64\nSHA256: 0808080808080808080808080808080808080808080808080808080808080808\n"
                     .into(),
                 component: "main".into(),
                 repository: 0,
@@ -174,18 +208,31 @@ mod tests {
         artifact.blobs[0].media_type = airlock_types::media_type::AIRLOCK_DEB_SET.into();
         let text = String::from_utf8(set.to_bytes()).unwrap();
         artifact.inline.insert(config, text);
+        let known = Licence {
+            expression: Some("Apache-2.0".into()),
+            names: vec!["Apache-2.0".into()],
+        };
+        let licences = Licences::from([(config, known)]);
         let purl =
             "pkg:deb/debian/libssl3@3.0.1-1%2Bb1?arch=amd64&distro=debian-12&upstream=openssl%403.0.1-1";
-        let cyclonedx = json(&cyclonedx(&lock));
+        let cyclonedx = json(&cyclonedx(&lock, &licences));
         let inside = &cyclonedx["components"][0]["components"][0];
         assert_eq!(
             (&inside["purl"], &inside["name"]),
             (&purl.into(), &"libssl3".into())
         );
-        let spdx = json(&spdx(&lock, &config));
+        let spdx = json(&spdx(&lock, &config, &licences));
         let package = &spdx["packages"][2];
         assert_eq!(package["externalRefs"][0]["referenceLocator"], purl);
-        assert_eq!(package["checksums"][0]["checksumValue"], "ab");
+        assert_eq!(package["checksums"][0]["checksumValue"], config.hex());
+        assert_eq!(package["licenseDeclared"], "Apache-2.0");
+        assert_eq!(
+            package["sourceInfo"],
+            "built for amd64 from the source package openssl@3.0.1-1"
+        );
+        assert_eq!(inside["licenses"][0]["expression"], "Apache-2.0");
+        let unknown = json(&super::spdx(&lock, &config, &Licences::new()));
+        assert_eq!(unknown["packages"][2]["licenseDeclared"], "NOASSERTION");
         let relation = &spdx["relationships"][2];
         assert_eq!(relation["spdxElementId"], "SPDXRef-artifact-0");
         assert_eq!(relation["relatedSpdxElement"], package["SPDXID"]);

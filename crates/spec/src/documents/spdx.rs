@@ -2,14 +2,14 @@ use airlock_types::{Digest, json};
 use serde_json::json;
 
 use super::cyclonedx::with_line_feed;
-use super::{debs, purl, version};
+use super::{Licences, UNKNOWN, debs, purl, version};
 use crate::lock::Lock;
 
 /// An SPDX 2.3 SBOM (JSON) of what the lock names.
 ///
 /// SPDX wants a time of creation; it is the epoch, as reproducible builds do it. The namespace is made
 /// unique by the lock's digest.
-pub fn spdx(lock: &Lock, lock_digest: &Digest) -> Vec<u8> {
+pub fn spdx(lock: &Lock, lock_digest: &Digest, licences: &Licences) -> Vec<u8> {
     let mut packages = vec![json!({
         "SPDXID": "SPDXRef-bundle",
         "name": lock.name,
@@ -43,22 +43,31 @@ pub fn spdx(lock: &Lock, lock_digest: &Digest) -> Vec<u8> {
             "relationshipType": "CONTAINS",
             "relatedSpdxElement": id,
         }));
-        for (number, deb) in debs(artifact).into_iter().enumerate() {
+        for (number, deb) in debs(artifact, licences).into_iter().enumerate() {
             let own = format!("{id}-{number}");
-            packages.push(json!({
+            let mut package = json!({
                 "SPDXID": own,
                 "name": deb.name,
                 "versionInfo": deb.version,
                 "downloadLocation": "NOASSERTION",
                 "filesAnalyzed": false,
                 "comment": deb.why,
+                "sourceInfo": format!("built for {} from the source package {}", deb.architecture, deb.source),
+                "licenseConcluded": UNKNOWN,
+                "licenseDeclared": deb.licence.expression.as_deref().unwrap_or(UNKNOWN),
+                "copyrightText": UNKNOWN,
                 "checksums": [{"algorithm": "SHA256", "checksumValue": deb.sha256}],
                 "externalRefs": [{
                     "referenceCategory": "PACKAGE-MANAGER",
                     "referenceType": "purl",
                     "referenceLocator": deb.purl,
                 }],
-            }));
+            });
+            if !deb.licence.names.is_empty() {
+                let names = deb.licence.names.join("; ");
+                package["licenseComments"] = json!(format!("its copyright file names: {names}"));
+            }
+            packages.push(package);
             relationships.push(json!({
                 "spdxElementId": id,
                 "relationshipType": "CONTAINS",

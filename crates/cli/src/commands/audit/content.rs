@@ -149,10 +149,7 @@ impl<'a, V: BlobRead> Content<'a, V> {
         package: &DebPackage,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Result<Claim, String>> {
-        let digest = format!("sha256:{}", field(package, "SHA256"))
-            .parse::<Digest>()
-            .ok();
-        let digest = digest.filter(|digest| set.files.contains_key(digest));
+        let digest = package.digest().filter(|digest| set.files.contains_key(digest));
         let found = match &digest {
             Some(digest) => self.hash(digest, progress)?,
             None => None,
