@@ -50,15 +50,14 @@ async fn what_later_versions_do_is_refused_by_this_one() {
     let memory = Memory::default();
     let errors = lock_of(
         &memory,
-        &manifest("  - name: a\n    k3s: {channel: stable}\n    packages: [{distro: debian-12, names: [chrony]}]\npolicy: {require: [{match: \"*\", key: k.pub}]}\n"),
+        &manifest("  - name: a\n    k3s: {channel: stable}\npolicy: {require: [{match: \"*\", key: k.pub}]}\n"),
     )
     .await
     .unwrap_err();
     assert_eq!(
         told(&errors),
         "cannot lock k3s, needed by a: not supported by this version yet: k3s at line 7\n\
-         cannot lock packages, needed by a → packages[0]: not supported by this version yet: packages at line 8\n\
-         cannot lock policy.require, needed by policy → require[0]: not supported by this version yet: policy.require at line 9\n"
+         cannot lock policy.require, needed by policy → require[0]: not supported by this version yet: policy.require at line 8\n"
     );
     assert!(memory.questions().is_empty());
 }
