@@ -50,7 +50,9 @@ async fn what_later_versions_do_is_refused_by_this_one() {
     let memory = Memory::default();
     let errors = lock_of(
         &memory,
-        &manifest("  - name: a\n    k3s: {channel: stable}\npolicy: {require: [{match: \"*\", key: k.pub}]}\n"),
+        &manifest(
+            "  - name: a\n    k3s: {channel: stable}\npolicy: {require: [{match: \"*\", key: k.pub}]}\n",
+        ),
     )
     .await
     .unwrap_err();
