@@ -412,10 +412,8 @@ fn a_flat_repository_with_a_detached_signature() {
     let Some(place) = Place::new() else { return };
     place.archive.publish_flat();
     let key = String::from_utf8(place.archive.public("archive")).unwrap();
-    let key: String = key
-        .lines()
-        .map(|line| format!(" {}\n", if line.is_empty() { "." } else { line }))
-        .collect();
+    // As a field of several lines, in which a dot stands for an empty one.
+    let key = format!(" {}\n", key.trim().replace("\n\n", "\n.\n").replace('\n', "\n "));
     let url = place.archive.url();
     place.airlock.write(
         "vendor.sources",
