@@ -293,17 +293,57 @@ fn versions(count: usize, mut seed: u64) -> Result<()> {
     let theirs = ask(&mut python, &pairs)?;
     let mut command = command(&target()?.join("release/examples/closures").to_string_lossy());
     let ours = ask(command.arg("--versions"), &pairs)?;
+    let dpkg = dpkg_order(&pairs)?;
     let mut differ = 0;
-    for ((pair, apt), own) in pairs.iter().zip(theirs.lines()).zip(ours.lines()) {
-        if apt != own {
+    for (((pair, apt), own), dpkg) in pairs.iter().zip(theirs.lines()).zip(ours.lines()).zip(&dpkg) {
+        if apt != own || dpkg != own {
             differ += 1;
-            println!("{pair}: apt {apt}, airlock {own}");
+            println!("{pair}: apt {apt}, dpkg {dpkg}, airlock {own}");
         }
     }
     let compared = theirs.lines().count().min(ours.lines().count());
-    println!("{compared} pairs of versions, {differ} in another order than apt's");
+    println!("{compared} pairs of versions, {differ} in another order than that of apt or dpkg");
     if differ > 0 || compared < count {
         bail!("the order of versions differs");
     }
     Ok(())
+}
+
+/// What `dpkg --compare-versions` says of each pair, in the form of the others' answers.
+fn dpkg_order(pairs: &[String]) -> Result<Vec<String>> {
+    let holds = |pair: &str, relation: &str| -> Result<bool> {
+        let (one, other) = pair.split_once(' ').context("not a pair")?;
+        let status = command("dpkg")
+            .args(["--compare-versions", one, relation, other])
+            .status()
+            .context("cannot start dpkg")?;
+        match status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => bail!("dpkg failed: {status}"),
+        }
+    };
+    let order = |pair: &String| {
+        Ok(if holds(pair, "lt")? {
+            "-1"
+        } else if holds(pair, "gt")? {
+            "1"
+        } else {
+            "0"
+        }
+        .to_owned())
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = pairs.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = pairs
+            .chunks(share)
+            .map(|share| scope.spawn(|| share.iter().map(order).collect::<Result<Vec<_>>>()))
+            .collect();
+        let mut all = Vec::with_capacity(pairs.len());
+        for share in shares {
+            all.extend(share.join().map_err(|_| anyhow::anyhow!("a thread failed"))??);
+        }
+        Ok(all)
+    })
 }

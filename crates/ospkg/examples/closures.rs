@@ -53,19 +53,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = Builder::new(&arguments.next().ok_or("no architecture")?, &[]).threads(threads);
     let (mut recommends, mut status) = (false, None);
-    let mut bytes = 0;
-    let begin = Instant::now();
+    let mut indexes = Vec::new();
     while let Some(word) = arguments.next() {
         match word.as_str() {
             "--recommends" => recommends = true,
             "--status" => status = arguments.next(),
             release => {
-                let origin = origin(&std::fs::read(release)?)?;
                 let packages = std::fs::read(arguments.next().ok_or("a Release without Packages")?)?;
-                bytes += packages.len();
-                builder.add(origin, &packages)?;
+                indexes.push((origin(&std::fs::read(release)?)?, packages));
             }
         }
+    }
+    let bytes: usize = indexes.iter().map(|(_, packages)| packages.len()).sum();
+    let begin = Instant::now();
+    for (origin, packages) in indexes {
+        builder.add(origin, &packages)?;
     }
     if let Some(status) = status {
         let origin = Origin {

@@ -8,10 +8,21 @@ pub(super) struct Interner {
     text: String,
     /// Where each text ends, and so where the next one begins.
     ends: Vec<u32>,
-    /// Open addressing: the upper half of the hash, then the number + 1; 0 is a free place.
-    table: Vec<u64>,
+    /// Open addressing.
+    table: Vec<Slot>,
     /// Unlike in each process, so that nobody can write an index whose names all collide.
     seed: u64,
+}
+
+/// A place of the table, with all that tells whether it is the right one: one look at memory, and one at the text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The upper half.
+    hash: u32,
+    start: u32,
+    length: u32,
+    /// The number + 1; 0 is a free place.
+    number: u32,
 }
 
 /// More text than is counted in 32 bits.
@@ -23,7 +34,7 @@ impl Default for Interner {
         Self {
             text: String::new(),
             ends: Vec::new(),
-            table: vec![0; 1 << 12],
+            table: vec![Slot::default(); 1 << 12],
             seed: RandomState::new().hash_one(0),
         }
     }
@@ -61,30 +72,37 @@ impl Interner {
         if let Some(id) = found {
             return Ok(id);
         }
-        let id = u32::try_from(self.ends.len()).map_err(|_| Full)?;
+        let number = u32::try_from(self.ends.len() + 1).map_err(|_| Full)?;
+        let start = u32::try_from(self.text.len()).map_err(|_| Full)?;
         let end = u32::try_from(self.text.len() + text.len()).map_err(|_| Full)?;
         self.text.push_str(text);
         self.ends.push(end);
-        self.table[place] = (hash & !LOW) | u64::from(id + 1);
-        if self.ends.len() * 2 > self.table.len() {
+        self.table[place] = Slot {
+            hash,
+            start,
+            length: end - start,
+            number,
+        };
+        // Three quarters are where searches become long.
+        if self.ends.len() * 4 > self.table.len() * 3 {
             self.grow();
         }
-        Ok(id)
+        Ok(number - 1)
     }
 
     /// Where the text is, or would be.
-    fn place(&self, text: &str, hash: u64) -> (usize, Option<u32>) {
+    fn place(&self, text: &str, hash: u32) -> (usize, Option<u32>) {
         let mask = self.table.len() - 1;
-        let mut place = start(hash, mask);
+        let mut place = hash as usize & mask;
         loop {
-            let entry = self.table[place];
-            if entry == 0 {
+            let slot = self.table[place];
+            if slot.number == 0 {
                 return (place, None);
             }
-            if (entry ^ hash) & !LOW == 0 {
-                let id = number(entry);
-                if self.get(id) == text {
-                    return (place, Some(id));
+            if slot.hash == hash && slot.length as usize == text.len() {
+                let start = slot.start as usize;
+                if self.text.as_bytes().get(start..start + text.len()) == Some(text.as_bytes()) {
+                    return (place, Some(slot.number - 1));
                 }
             }
             place = (place + 1) & mask;
@@ -92,19 +110,19 @@ impl Interner {
     }
 
     fn grow(&mut self) {
-        let mut table = vec![0; self.table.len() * 2];
+        let mut table = vec![Slot::default(); self.table.len() * 2];
         let mask = table.len() - 1;
-        for entry in self.table.iter().filter(|entry| **entry != 0) {
-            let mut place = start(*entry, mask);
-            while table[place] != 0 {
+        for slot in self.table.iter().filter(|slot| slot.number != 0) {
+            let mut place = slot.hash as usize & mask;
+            while table[place].number != 0 {
                 place = (place + 1) & mask;
             }
-            table[place] = *entry;
+            table[place] = *slot;
         }
         self.table = table;
     }
 
-    fn hash(&self, text: &str) -> u64 {
+    fn hash(&self, text: &str) -> u32 {
         let bytes = text.as_bytes();
         let mut hash = self.seed ^ bytes.len() as u64;
         let (words, rest) = bytes.as_chunks::<8>();
@@ -113,20 +131,9 @@ impl Interner {
         }
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
-        fold(fold(hash ^ u64::from_le_bytes(last)))
+        let hash = fold(fold(hash ^ u64::from_le_bytes(last)));
+        u32::try_from(hash >> 32).unwrap_or_default()
     }
-}
-
-/// The half of an entry that holds a number.
-const LOW: u64 = 0xffff_ffff;
-
-/// Where the search for a hash begins. Only its upper half is kept in the table.
-fn start(hash: u64, mask: usize) -> usize {
-    usize::try_from(hash >> 32).unwrap_or_default() & mask
-}
-
-fn number(entry: u64) -> u32 {
-    u32::try_from(entry & LOW).unwrap_or_default() - 1
 }
 
 /// Both halves of a product: each bit of the result depends on all bits before it.
