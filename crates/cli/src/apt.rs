@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use airlock_ospkg::deb::sources::{Source, read_list, read_sources};
+use airlock_ospkg::deb::sources::{Source, read_named};
 use airlock_resolver::{AptConfiguration, AptFile};
 use airlock_spec::manifest::Effective;
 
@@ -79,15 +79,7 @@ pub(crate) fn distro(text: &str) -> Option<String> {
 
 /// The entries of a file of sources; none if it is damaged, which whoever uses it says.
 fn entries(file: &AptFile) -> Vec<Source> {
-    let read = if Path::new(&file.name)
-        .extension()
-        .is_some_and(|ending| ending == "list")
-    {
-        read_list(&file.content)
-    } else {
-        read_sources(&file.content)
-    };
-    read.unwrap_or_default()
+    read_named(&file.name, &file.content).unwrap_or_default()
 }
 
 /// The files of a folder with one of these endings, in order.

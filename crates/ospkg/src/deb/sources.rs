@@ -1,5 +1,7 @@
 //! Where packages come from: `.sources` files and `sources.list` lines (sources.list(5), deb822(5)).
 
+use std::path::Path;
+
 use super::control::{ControlError, Field, Paragraph, paragraphs};
 use super::release::yes_no;
 
@@ -129,6 +131,15 @@ impl Source {
             },
         };
         address.replace("$(ARCH)", architecture)
+    }
+}
+
+/// Reads a file of sources in the form that the end of its name stands for, as apt does: `.list`, else `.sources`.
+pub fn read_named(name: &str, text: &[u8]) -> Result<Vec<Source>, SourcesError> {
+    if Path::new(name).extension().is_some_and(|ending| ending == "list") {
+        read_list(text)
+    } else {
+        read_sources(text)
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use airlock_ospkg::deb::archive::Archive;
@@ -12,11 +11,12 @@ use airlock_ospkg::deb::chain::SignedRelease;
 use airlock_ospkg::deb::release::Checksum;
 use airlock_ospkg::deb::repository::{ClientKey, Description, Entry, RepositoryError, client_sources, write};
 use airlock_ospkg::openpgp::{Keyring, Policy};
+use airlock_tests::debian::Apt;
+use airlock_tests::peer;
 use jiff::Timestamp;
 
 use crate::archive::build;
 use crate::gnupg::now;
-use crate::peer;
 use crate::signing::site_key;
 
 fn at() -> Timestamp {
@@ -53,63 +53,11 @@ fn entry_in(component: &str, control: &str, contents: &[u8]) -> Entry {
     .unwrap()
 }
 
-/// An apt that knows nothing of this machine.
-struct Apt {
-    root: PathBuf,
-}
-
-impl Apt {
-    fn new(root: &Path, sources: &str) -> Self {
-        for folder in [
-            "etc/apt/sources.list.d",
-            "etc/apt/preferences.d",
-            "etc/apt/trusted.gpg.d",
-            "var/lib/apt/lists/partial",
-            "var/cache/apt/archives/partial",
-            "var/lib/dpkg",
-            "none",
-        ] {
-            std::fs::create_dir_all(root.join(folder)).unwrap();
-        }
-        std::fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
-        std::fs::write(root.join("etc/apt/sources.list.d/site.sources"), sources).unwrap();
-        let path = root.to_str().unwrap();
-        let config = format!(
-            "Dir \"{path}/\";\nDir::Etc \"{path}/etc/apt\";\nDir::Etc::parts \"{path}/none\";\nDir::Etc::main \"none\";\n\
-             Dir::State \"{path}/var/lib/apt\";\nDir::State::status \"{path}/var/lib/dpkg/status\";\n\
-             Dir::Cache \"{path}/var/cache/apt\";\nDir::Log \"{path}/log\";\nDir::Bin::methods \"/usr/lib/apt/methods\";\n\
-             APT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\nAPT::Sandbox::User \"root\";\n\
-             Acquire::Languages \"none\";\nAcquire::http::Proxy \"DIRECT\";\nDebug::NoLocking \"true\";\n"
-        );
-        std::fs::write(root.join("apt.conf"), config).unwrap();
-        Self {
-            root: root.to_owned(),
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new("apt-get")
-            .args(arguments)
-            .current_dir(&self.root)
-            .env("APT_CONFIG", self.root.join("apt.conf"))
-            .env("LC_ALL", "C")
-            .output()
-            .unwrap()
-    }
-
-    /// Without a word of complaint.
-    fn quietly(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{text}{errors}");
-        assert_eq!(errors, "", "{text}");
-        assert!(
-            !text.contains("\nW:") && !text.contains("Ign:") && !text.contains("Err:"),
-            "{text}"
-        );
-        text
-    }
+/// An apt with these sources.
+fn apt_of(sources: &str) -> Apt {
+    let apt = Apt::new();
+    std::fs::write(apt.etc().join("sources.list.d/site.sources"), sources).unwrap();
+    apt
 }
 
 /// A web server on the loopback for the files of a folder; it keeps a list of what was asked for.
@@ -227,8 +175,7 @@ fn apt_updates_resolves_and_downloads() {
         (1, &address, ClientKey::Armored(&armored)),
         (2, &local, ClientKey::Armored(&armored)),
     ] {
-        let root = folder.path().join(format!("root{number}"));
-        let apt = Apt::new(&root, &client_sources(uri, "bookworm", &components, client));
+        let apt = apt_of(&client_sources(uri, "bookworm", &components, client));
         asked.lock().unwrap().clear();
         apt.quietly(&["update"]);
         if number < 2 {
@@ -251,7 +198,7 @@ fn apt_updates_resolves_and_downloads() {
         );
         if number < 2 {
             apt.quietly(&["install", "-qq", "-y", "--download-only", "hello"]);
-            let cached = root.join("var/cache/apt/archives/hello_1%3a0.9_amd64.deb");
+            let cached = apt.path("var/cache/apt/archives/hello_1%3a0.9_amd64.deb");
             assert_eq!(std::fs::read(cached).unwrap(), debs[1].1);
         }
         // The old version is still there for who wants it.
@@ -261,14 +208,13 @@ fn apt_updates_resolves_and_downloads() {
 
     // Without InRelease, by the detached signature.
     std::fs::remove_file(site.join("dists/bookworm/InRelease")).unwrap();
-    let root = folder.path().join("detached");
     let sources = client_sources(&address, "bookworm", &components, ClientKey::Armored(&armored));
-    let apt = Apt::new(&root, &sources);
+    let apt = apt_of(&sources);
     let output = apt.run(&["update"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     // And not without either, or with another key's.
     std::fs::remove_file(site.join("dists/bookworm/Release.gpg")).unwrap();
-    let apt = Apt::new(&folder.path().join("unsigned"), &sources);
+    let apt = apt_of(&sources);
     assert!(!apt.run(&["update"]).status.success());
 }
 

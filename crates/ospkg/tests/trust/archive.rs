@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use airlock_ospkg::deb::archive::{Archive, ArchiveError, CopyrightFile, Limits};
-
-use crate::peer;
+use airlock_tests::peer;
 
 /// A small package, built by dpkg-deb.
 pub(crate) fn build(folder: &Path, name: &str, version: &str, fields: &str, compression: &str) -> Vec<u8> {

@@ -4,10 +4,10 @@ use airlock_ospkg::openpgp::{
     Keyring, KeyringError, OpenPgpError, Override, Policy, Problem, Verified, verify_cleartext,
     verify_detached,
 };
+use airlock_tests::peer;
 use jiff::Timestamp;
 
 use crate::gnupg::{Gpg, MADE, NOW, now};
-use crate::peer;
 
 const TEXT: &str = "Origin: Example\nSuite: stable\n- a dash\n-----dashes\n\nFrom here\nSHA256:\n abc 1 x\n";
 

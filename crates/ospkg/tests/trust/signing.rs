@@ -3,10 +3,10 @@
 use airlock_ospkg::openpgp::{
     Keyring, NewKey, Policy, RepositoryKey, SecretKeyError, needs_password, verify_cleartext, verify_detached,
 };
+use airlock_tests::peer;
 use jiff::Timestamp;
 
 use crate::gnupg::{Gpg, MADE, now};
-use crate::peer;
 
 const TEXT: &str = "Origin: Site\nSuite: stable\n- dash\n-----dashes\n\nFrom here\nLast: line\n";
 

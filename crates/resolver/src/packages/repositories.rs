@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use airlock_content::{MetadataSource, Origin};
-use airlock_ospkg::deb::sources::{Source, Suite, read_list, read_sources};
+use airlock_ospkg::deb::sources::{Source, Suite, read_named};
 use airlock_ospkg::openpgp::Keyring;
 use airlock_spec::manifest::{PackageRepository, PackagesRequest};
 use airlock_types::{Descriptor, media_type};
@@ -173,15 +173,7 @@ async fn named<S: MetadataSource>(
 }
 
 fn entries(file: &AptFile) -> Result<Vec<Source>, PackagesError> {
-    let read = if Path::new(&file.name)
-        .extension()
-        .is_some_and(|ending| ending == "list")
-    {
-        read_list(&file.content)
-    } else {
-        read_sources(&file.content)
-    };
-    read.map_err(|source| PackagesError::Sources {
+    read_named(&file.name, &file.content).map_err(|source| PackagesError::Sources {
         name: file.name.clone(),
         source,
     })
