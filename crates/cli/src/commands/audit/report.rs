@@ -172,30 +172,35 @@ impl SetReport {
             let _ = write!(out, "  ({} for {architectures}, as of {as_of})", self.distro);
         }
         out.push('\n');
-        let mut line = |outcome: Outcome, what: &str| {
+        let mut line = |outcome: &str, what: &str| {
             let _ = writeln!(out, "  {outcome:16}  {what}");
         };
+        let bad = Outcome::NotEstablished.to_string();
         for release in &self.releases {
             let what = format!("release {} {} of {}", release.uri, release.suite, release.date);
-            if release.signed_by.is_empty() {
-                line(Outcome::NotEstablished, &what);
-            }
-            for signer in &release.signed_by {
-                let user = signer.user_id.as_deref().unwrap_or("no name");
-                let who = format!(
-                    "{what}, signed by {} ({user}) at {}",
-                    signer.fingerprint, signer.at
-                );
-                line(Outcome::Established, &who);
+            let outcome = if release.signed_by.is_empty() {
+                Outcome::NotEstablished
+            } else {
+                Outcome::Established
+            };
+            line(&outcome.to_string(), &what);
+            for Signed {
+                fingerprint,
+                user_id,
+                at,
+            } in &release.signed_by
+            {
+                let user = user_id.as_deref().unwrap_or("no name");
+                line("", &format!("  signed by {fingerprint} ({user}) at {at}"));
             }
             for problem in &release.problems {
-                line(Outcome::NotEstablished, problem);
+                line(&bad, problem);
             }
         }
         let good = self.packages.iter().filter(|package| package.established).count();
         if good > 0 {
             line(
-                Outcome::Established,
+                &Outcome::Established.to_string(),
                 &format!(
                     "{good} packages: each is what an index of a signed release lists, to the last byte"
                 ),
@@ -209,13 +214,10 @@ impl SetReport {
                 ..
             } = package;
             let why = package.why.as_deref().unwrap_or("nothing is known of it");
-            line(
-                Outcome::NotEstablished,
-                &format!("{name} {version} ({architecture}): {why}"),
-            );
+            line(&bad, &format!("{name} {version} ({architecture}): {why}"));
         }
         for problem in &self.problems {
-            line(Outcome::NotEstablished, problem);
+            line(&bad, problem);
         }
     }
 }
