@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use airlock_helm::{ChartMetadata, IgnoreRules, LooseVersion, VersionRange};
 use airlock_spec::index::BundleIndex;
+use airlock_spec::inventory::Inventory;
 use airlock_spec::lock::{self as locks, Lock};
 use airlock_spec::manifest::{Inputs, load};
 use airlock_spec::receipt::Receipt;
@@ -105,6 +106,14 @@ pub fn index(input: &[u8]) {
     if let Ok(receipt) = Receipt::from_bytes(input) {
         let bytes = receipt.to_bytes();
         assert!(Receipt::from_bytes(&bytes).is_ok_and(|again| again.to_bytes() == bytes));
+    }
+    if let Ok(inventory) = Inventory::from_bytes(input) {
+        let status = inventory.to_status();
+        // No package says anything of another one, or is two.
+        let found = airlock_ospkg::deb::control::paragraphs(status.as_bytes()).map_while(Result::ok);
+        assert_eq!(found.count(), inventory.packages.len());
+        let text = inventory.to_text().unwrap();
+        assert_eq!(Inventory::from_bytes(text.as_bytes()).ok(), Some(inventory));
     }
     let _ = airlock_content::Generation::from_index(input);
 }
