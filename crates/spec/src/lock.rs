@@ -278,9 +278,6 @@ pub enum LockError {
     /// One digest is pinned with two sizes.
     #[error("the lock pins two sizes for one digest: {0}")]
     Conflict(Digest),
-    /// An inline document is not what its digest says.
-    #[error("an inline document of the lock does not match its digest: {0}")]
-    Inline(Digest),
     /// It says what a lock says in other bytes, or says more.
     #[error("the lock does not have exactly the bytes that Airlock writes")]
     Form,

@@ -7,6 +7,8 @@ use std::thread;
 use airlock_tests::layout::Layout;
 use airlock_tests::{Airlock, Pushed, http};
 
+use crate::flag::Raise;
+
 /// A bundle, and one blob of every image in it.
 struct Built {
     bundle: PathBuf,
@@ -135,8 +137,9 @@ fn clients_pull_while_an_import_runs() {
                 }
             });
         }
+        let done = Raise(&done);
         import(&airlock, &second);
-        done.store(true, Ordering::SeqCst);
+        drop(done);
     });
     assert!(pulls.load(Ordering::Relaxed) >= 2 * first.blobs.len());
     let after = names();
@@ -148,13 +151,44 @@ fn clients_pull_while_an_import_runs() {
     assert!(found, "the new content is not served: {after:?}");
 }
 
-/// Sends a signal by the command that every system has.
-fn signal(name: &str, child: &std::process::Child) {
-    let status = std::process::Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success() || name == "-CONT", "kill {name}");
+/// A process that does nothing for as long as this lives.
+struct Stopped(u32);
+
+impl Stopped {
+    /// Returns when every thread of it has stopped, which takes a moment.
+    fn stop(child: &std::process::Child) -> Self {
+        let stopped = Self(child.id());
+        assert!(stopped.signal("-STOP"));
+        for _ in 0..10_000 {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+            let mut states = tasks.map(|task| {
+                let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
+                let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+                state.unwrap_or_default().trim().to_owned()
+            });
+            // Of a zombie nothing is to be expected either.
+            if states.all(|state| state.is_empty() || state.starts_with(['T', 'Z', 'X'])) {
+                return stopped;
+            }
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("it does not stop");
+    }
+
+    /// By the command that every system has.
+    fn signal(&self, name: &str) -> bool {
+        std::process::Command::new("kill")
+            .args([name, &self.0.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
 }
 
 /// A collection finds the blobs of an import that is under way, which no generation names yet.
@@ -214,12 +248,13 @@ fn collections_during_imports_and_pulls_take_nothing_that_is_needed() {
                     }
                 }
             });
+            let done = Raise(&done);
             let mut child = import(&second);
             while held() == before && child.try_wait().unwrap().is_none() {
                 std::hint::spin_loop();
             }
             if child.try_wait().unwrap().is_none() {
-                signal("-STOP", &child);
+                let stopped = Stopped::stop(&child);
                 // Some of it is there, and nothing says what for.
                 if held() > before && index() == old {
                     let (count, run) = (held(), collect());
@@ -232,7 +267,7 @@ fn collections_during_imports_and_pulls_take_nothing_that_is_needed() {
                     assert_eq!(held(), count);
                     overlaps += 1;
                 }
-                signal("-CONT", &child);
+                drop(stopped);
             }
             // And as it comes, until the import has ended.
             while child.try_wait().unwrap().is_none() {
@@ -242,7 +277,7 @@ fn collections_during_imports_and_pulls_take_nothing_that_is_needed() {
             }
             assert!(child.wait().unwrap().success());
             collect().succeeds();
-            done.store(true, Ordering::SeqCst);
+            drop(done);
             reader.join().unwrap();
         });
         for blob in first.blobs.iter().chain(&second.blobs) {

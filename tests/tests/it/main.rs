@@ -8,6 +8,7 @@ mod concurrency;
 mod credentials;
 mod demo;
 mod disks;
+mod flag;
 mod forbidden;
 mod full;
 mod interrupted;

@@ -17,6 +17,8 @@ use airlock_tests::layout::Layout;
 use airlock_tests::memory::{Cost, cost_of};
 use airlock_tests::{Airlock, Pushed, Served};
 
+use crate::flag::Raise;
+
 const MEMORY: u64 = 120_000_000;
 const LIMIT: Duration = Duration::from_mins(3);
 const IMAGES: usize = 1000;
@@ -248,8 +250,9 @@ fn watching<T>(measure: impl Fn() -> u64 + Sync, work: impl FnOnce() -> T) -> (T
             }
             most.max(measure())
         });
+        let raise = Raise(&done);
         let result = work();
-        done.store(true, Ordering::Relaxed);
+        drop(raise);
         (result, watcher.join().unwrap())
     })
 }
