@@ -27,17 +27,7 @@ pub(crate) fn configuration(manifest: &Effective) -> Option<AptConfiguration> {
 fn read(root: &Path) -> Option<AptConfiguration> {
     let distro = distro(&read_text(&root.join("etc/os-release"))?)?;
     let etc = root.join("etc/apt");
-    let mut sources = Vec::new();
-    let mut paths = vec![etc.join("sources.list")];
-    paths.extend(files(&etc.join("sources.list.d"), &["list", "sources"]));
-    for path in paths {
-        if let Some(content) = read_bytes(&path) {
-            sources.push(AptFile {
-                name: path.display().to_string(),
-                content,
-            });
-        }
-    }
+    let sources = apt_files(&etc, "sources.list", &["list", "sources"]);
     let mut keyrings = BTreeMap::new();
     for source in sources.iter().flat_map(entries) {
         for path in source.signed_by.paths {
@@ -47,23 +37,25 @@ fn read(root: &Path) -> Option<AptConfiguration> {
             }
         }
     }
-    let mut trusted = Vec::new();
-    let mut paths = vec![etc.join("trusted.gpg")];
-    paths.extend(files(&etc.join("trusted.gpg.d"), &["gpg", "asc"]));
-    for path in paths {
-        if let Some(content) = read_bytes(&path) {
-            trusted.push(AptFile {
-                name: path.display().to_string(),
-                content,
-            });
-        }
-    }
     Some(AptConfiguration {
         distro,
         sources,
         keyrings,
-        trusted,
+        trusted: apt_files(&etc, "trusted.gpg", &["gpg", "asc"]),
     })
+}
+
+/// A file of apt's configuration and those in the folder beside it, as far as they can be read.
+fn apt_files(etc: &Path, name: &str, endings: &[&str]) -> Vec<AptFile> {
+    let mut paths = vec![etc.join(name)];
+    paths.extend(files(&etc.join(format!("{name}.d")), endings));
+    let read = |path: PathBuf| {
+        Some(AptFile {
+            name: path.display().to_string(),
+            content: read_bytes(&path)?,
+        })
+    };
+    paths.into_iter().filter_map(read).collect()
 }
 
 /// `debian-12` from os-release(5); `debian-forky` where there is no number yet.

@@ -2,13 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use airlock_types::{Digest, json, media_type};
+use airlock_types::{Descriptor, Digest, annotation, json, media_type};
 use serde::{Deserialize, Serialize};
 
 use crate::lock::Artifact;
 
 /// The format that this version writes and reads.
 pub const VERSION: u32 = 1;
+
+/// The largest list that is read, in bytes; a thousand packages have one MB of it.
+pub const MAX_LIST: u64 = 64 << 20;
+
+/// Whether a root of a bundle or generation says that it is a set of packages.
+pub fn is_set(root: &Descriptor) -> bool {
+    root.annotations
+        .get(annotation::KIND)
+        .is_some_and(|kind| kind == "packages")
+}
 
 /// Debian packages for one distribution, closed under what they need. The package files are the layers of the
 /// artifact, titled with their path below the site's repository (`pool/…`); so is the evidence (`evidence/…`).

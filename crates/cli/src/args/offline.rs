@@ -90,6 +90,22 @@ pub(crate) struct VerifyArgs {
     pub(crate) hashing: Hashing,
 }
 
+/// Who must have signed what is served or audited, where that is a bundle and not a store.
+#[derive(Debug, Args)]
+pub(crate) struct BundleKeys {
+    /// Trust this public key to have signed the bundle; may be repeated
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        env = "AIRLOCK_PUBLIC_KEY",
+        help_heading = "Bundle file"
+    )]
+    pub(crate) keys: Vec<PathBuf>,
+    /// How many different trusted keys must have signed the bundle
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]
+    pub(crate) threshold: u16,
+}
+
 /// `airlock audit`
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
@@ -104,17 +120,8 @@ pub(crate) struct AuditArgs {
     /// carried: the earliest time that the packages can have been locked at
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// Trust this public key to have signed the bundle; may be repeated
-    #[arg(
-        long = "key",
-        value_name = "FILE",
-        env = "AIRLOCK_PUBLIC_KEY",
-        help_heading = "Bundle file"
-    )]
-    pub(crate) keys: Vec<PathBuf>,
-    /// How many different trusted keys must have signed the bundle
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]
-    pub(crate) threshold: u16,
+    #[command(flatten)]
+    pub(crate) bundle: BundleKeys,
 }
 
 /// A time or a day; the latter begins at midnight UTC.
@@ -170,17 +177,8 @@ pub(crate) struct ServeArgs {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:5000", env = "AIRLOCK_LISTEN")]
     pub(crate) listen: SocketAddr,
-    /// Trust this public key to have signed the bundle; may be repeated
-    #[arg(
-        long = "key",
-        value_name = "FILE",
-        env = "AIRLOCK_PUBLIC_KEY",
-        help_heading = "Bundle file"
-    )]
-    pub(crate) keys: Vec<PathBuf>,
-    /// How many different trusted keys must have signed the bundle
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32), help_heading = "Bundle file")]
-    pub(crate) threshold: u16,
+    #[command(flatten)]
+    pub(crate) bundle: BundleKeys,
     /// Serve with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
     pub(crate) tls_cert: Option<PathBuf>,

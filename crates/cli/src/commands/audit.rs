@@ -34,13 +34,13 @@ pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result {
     let report = if facts.is_dir() {
         walk(&Store::open(&args.path)?, given.as_ref(), args.at, &*reporter)?
     } else {
-        if args.keys.is_empty() {
+        if args.bundle.keys.is_empty() {
             return Err(Failure::from(anyhow::anyhow!(
                 "a bundle is audited only with a key that it must be signed by"
             ))
             .hint("add --key PUBLIC_KEY"));
         }
-        let policy = keys::policy(&args.keys, args.threshold)?;
+        let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
         let bundle =
             BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
         walk(&bundle, given.as_ref(), args.at, &*reporter)?

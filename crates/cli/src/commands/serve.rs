@@ -23,13 +23,13 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
         let tls_dir = args.path.join("airlock/tls");
         return serve(args, global, Arc::new(store), Some(&tls_dir));
     }
-    if args.keys.is_empty() {
+    if args.bundle.keys.is_empty() {
         return Err(Failure::from(anyhow::anyhow!(
             "a bundle is served only with a key that it must be signed by"
         ))
         .hint("add --key PUBLIC_KEY"));
     }
-    let policy = keys::policy(&args.keys, args.threshold)?;
+    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
     // The whole content is checked before the first byte of it is served.
     let bundle =
         super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;

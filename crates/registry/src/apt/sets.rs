@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use airlock_content::{BlobRead, Generation, GenerationView};
 use airlock_ospkg::deb::control::paragraphs;
 use airlock_ospkg::deb::repository::{Description, Entry};
-use airlock_spec::packages::{DebPackage, DebSet};
-use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, annotation, media_type};
+use airlock_spec::packages::{DebPackage, DebSet, MAX_LIST, is_set};
+use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, media_type};
 use jiff::Timestamp;
 
 use crate::manifests::{ReadError, read_manifest, read_whole};
 
-/// A list of packages with all that is known of them; a thousand packages have one MB of it.
-const CONFIG_LIMIT: u64 = 64 << 20;
 /// What a pin can name.
 const ORIGIN: &str = "Airlock";
 
@@ -24,10 +22,6 @@ pub(super) struct Held {
 
 /// The roots of a generation that are sets of packages, each once.
 pub(super) fn roots(generation: &Generation) -> Vec<&Descriptor> {
-    let is_set = |descriptor: &Descriptor| {
-        let kind = descriptor.annotations.get(annotation::KIND);
-        kind.is_some_and(|kind| kind == "packages")
-    };
     let roots = generation.roots.iter().filter(|root| root.subject.is_none());
     let mut roots: Vec<&Descriptor> = roots
         .map(|root| &root.descriptor)
@@ -64,7 +58,7 @@ pub(super) fn read<V: BlobRead + ?Sized>(
         Ok(Manifest::Image(image)) if image.config.media_type == media_type::AIRLOCK_DEB_SET => *image,
         _ => return Ok(None),
     };
-    let Some(bytes) = read_whole(view, &image.config.digest, CONFIG_LIMIT)? else {
+    let Some(bytes) = read_whole(view, &image.config.digest, MAX_LIST)? else {
         return Ok(None);
     };
     match DebSet::from_bytes(&bytes) {

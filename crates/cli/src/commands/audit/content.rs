@@ -7,15 +7,13 @@ use airlock_content::{BlobRead, Generation, MANIFEST_LIMIT, RootEntry, digest_of
 use airlock_hash::Sha256;
 use airlock_ospkg::deb::chain::Evidence;
 use airlock_ospkg::deb::chain::audit::Claim;
-use airlock_spec::packages::{DebPackage, DebRepository, DebSet};
+use airlock_spec::packages::{DebPackage, DebRepository, DebSet, MAX_LIST, is_set};
 use airlock_types::{Descriptor, Digest, Manifest, annotation, media_type};
 use anyhow::Context;
 
 use super::field;
 use crate::failure::Result;
 
-/// A list of packages with all that is known of them; a thousand packages have one MB of it.
-const LIST_LIMIT: u64 = 64 << 20;
 /// The largest index, as it is carried; Debian's whole main has 10 MiB.
 const INDEX_LIMIT: u64 = 512 << 20;
 
@@ -61,10 +59,7 @@ pub(super) fn roots(generation: &Generation) -> Vec<&RootEntry> {
     let mut seen = BTreeSet::new();
     let roots = generation.roots.iter().filter(|root| root.subject.is_none());
     roots
-        .filter(|root| {
-            let kind = root.descriptor.annotations.get(annotation::KIND);
-            kind.is_some_and(|kind| kind == "packages") && seen.insert(root.descriptor.digest)
-        })
+        .filter(|root| is_set(&root.descriptor) && seen.insert(root.descriptor.digest))
         .collect()
 }
 
@@ -113,7 +108,7 @@ impl<'a, V: BlobRead> Content<'a, V> {
                 ));
             }
         };
-        let list = match self.blob(&image.config.digest, LIST_LIMIT)? {
+        let list = match self.blob(&image.config.digest, MAX_LIST)? {
             Ok(bytes) => DebSet::from_bytes(&bytes).map_err(|error| error.to_string()),
             Err(problem) => Err(problem),
         };
