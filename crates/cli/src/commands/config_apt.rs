@@ -14,7 +14,7 @@ use crate::repository_key;
 
 /// A `.sources` file for each distribution that the store has packages for, below `/etc/apt`.
 pub(crate) fn files(args: &ConfigArgs, mirror: &Mirror) -> Result<Files> {
-    let Some(path) = args.from.as_deref().filter(|path| path.is_dir()) else {
+    let Some(path) = args.from.as_deref() else {
         return Err(Failure::from(anyhow::anyhow!(
             "packages are signed with the key of a store, and no store is given"
         ))
