@@ -76,13 +76,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         builder.add(origin, &std::fs::read(status)?)?;
     }
+    let read = begin.elapsed().as_secs_f64();
     let universe = builder.finish();
     let preferences = Preferences::default();
     let policy = Policy::new(&universe, &preferences);
     let installed: Vec<_> = universe.installed().collect();
     let candidates = Candidates::new(&universe, &policy, &installed);
     println!(
-        "{{\"open\": {}, \"bytes\": {bytes}}}",
+        "{{\"open\": {}, \"read\": {read}, \"bytes\": {bytes}}}",
         begin.elapsed().as_secs_f64()
     );
     for line in std::io::stdin().lock().lines() {

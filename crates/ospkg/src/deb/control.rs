@@ -77,27 +77,35 @@ enum Line {
     Blank,
     Comment,
     Continuation,
-    Field,
+    /// With the number of bytes before the colon.
+    Field(usize),
     Wrong,
 }
 
-fn kind(line: &[u8]) -> Line {
-    match line.first() {
-        None => Line::Blank,
+/// What the first line of these bytes is; looks no further than it has to, so not for the line's end.
+fn kind(here: &[u8]) -> Line {
+    match here.first() {
+        None | Some(b'\n') => Line::Blank,
         Some(b'#') => Line::Comment,
-        Some(b' ' | b'\t' | b'\r') => {
-            if line.trim_ascii().is_empty() {
+        Some(first @ (b' ' | b'\t' | b'\r')) => {
+            if split_line(here).0.trim_ascii().is_empty() {
                 Line::Blank
-            } else if line[0] == b'\r' {
+            } else if *first == b'\r' {
                 Line::Wrong
             } else {
                 Line::Continuation
             }
         }
-        Some(_) => match memchr(b':', line) {
-            Some(colon) if is_name(&line[..colon]) => Line::Field,
-            _ => Line::Wrong,
-        },
+        Some(_) => {
+            // Names are short: a loop finds the colon sooner than a search that is made for long texts.
+            let end = here
+                .iter()
+                .position(|byte| !byte.is_ascii_graphic() || *byte == b':');
+            match end {
+                Some(colon) if here[colon] == b':' && is_name(&here[..colon]) => Line::Field(colon),
+                _ => Line::Wrong,
+            }
+        }
     }
 }
 
@@ -118,34 +126,86 @@ impl<'a> Iterator for Paragraphs<'a> {
     type Item = Result<Paragraph<'a>, ControlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_with(|_| {})
+    }
+}
+
+impl<'a> Paragraphs<'a> {
+    /// The next paragraph, with each field told on the way, since a second walk over a large index costs as much as
+    /// the first.
+    pub(super) fn next_with(
+        &mut self,
+        mut field: impl FnMut(Raw<'a>),
+    ) -> Option<Result<Paragraph<'a>, ControlError>> {
         let mut start: Option<(&'a [u8], usize)> = None;
+        // The field that has not ended yet: from its name on, the length of that, and its lines.
+        let mut open: Option<(&'a [u8], usize, usize)> = None;
+        let mut close = |open: Option<(&'a [u8], usize, usize)>, rest: usize| {
+            if let Some((bytes, colon, lines)) = open {
+                field(Raw {
+                    name: &bytes[..colon],
+                    value: &bytes[colon + 1..bytes.len() - rest],
+                    is_line: lines == 1,
+                });
+            }
+        };
         loop {
             let here = self.rest;
             if here.is_empty() {
+                close(open, 0);
                 return start.map(|(bytes, line)| Ok(Paragraph { bytes, line }));
             }
-            let (line, rest) = split_line(here);
+            let kind = kind(here);
+            let from = if let Line::Field(colon) = kind { colon } else { 0 };
+            let end = memchr(b'\n', &here[from..]).map_or(here.len(), |at| from + at);
             let number = self.line;
-            self.rest = rest;
+            self.rest = here.get(end + 1..).unwrap_or_default();
             self.line += 1;
-            match (kind(line), start) {
+            match (kind, start) {
                 (Line::Blank, Some((bytes, line))) => {
+                    close(open, here.len());
                     let bytes = &bytes[..bytes.len() - here.len()];
                     return Some(Ok(Paragraph { bytes, line }));
                 }
-                (Line::Field, None) => start = Some((here, number)),
-                (Line::Blank, None) | (Line::Comment, _) | (Line::Field | Line::Continuation, Some(_)) => {}
+                (Line::Field(colon), _) => {
+                    close(open, here.len());
+                    open = Some((here, colon, 1));
+                    start = start.or(Some((here, number)));
+                }
+                (Line::Blank, None) => {}
+                (Line::Comment, _) | (Line::Continuation, Some(_)) => {
+                    open = open.map(|(bytes, colon, lines)| (bytes, colon, lines + 1));
+                }
                 (Line::Continuation, None) => {
                     self.rest = &[];
-                    let (line, text) = (number, clip(line));
+                    let (line, text) = (number, clip(&here[..end]));
                     return Some(Err(ControlError::NothingToContinue { line, text }));
                 }
                 (Line::Wrong, _) => {
                     self.rest = &[];
-                    let (line, text) = (number, clip(line));
+                    let (line, text) = (number, clip(&here[..end]));
                     return Some(Err(ControlError::NotAField { line, text }));
                 }
             }
+        }
+    }
+}
+
+/// A field as it stands in the file.
+pub(super) struct Raw<'a> {
+    pub(super) name: &'a [u8],
+    /// What is between the colon and the next field.
+    value: &'a [u8],
+    is_line: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// What [`Field::value`] is.
+    pub(super) fn value(&self) -> &'a [u8] {
+        if self.is_line {
+            self.value.trim_ascii()
+        } else {
+            without_comments_around(self.value)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The paragraphs of Packages and status files as the fields that a resolver needs.
 
-use super::control::{self, ControlError, Paragraph};
+use super::control::{self, ControlError, Paragraph, Paragraphs};
 use super::relation::RelationError;
 
 /// Why an index or a status file cannot be read.
@@ -96,24 +96,55 @@ fields! {
 impl<'a> Stanza<'a> {
     /// The fields of a paragraph. Relations and flags have to be UTF-8; other fields are not looked at.
     pub fn read(paragraph: &Paragraph<'a>) -> Result<Self, PackagesError> {
-        let mut stanza = Self {
-            line: paragraph.line(),
-            ..Self::default()
-        };
-        let line = stanza.line;
-        for field in paragraph.fields() {
-            let Some((slot, name)) = stanza.slot(field.name().as_bytes()) else {
-                continue;
+        let mut paragraphs = control::paragraphs_from(paragraph.bytes(), paragraph.line());
+        let stanza = Self::next(&mut paragraphs).unwrap_or_else(|| Ok(Self::default()));
+        stanza?.checked()
+    }
+
+    /// The fields of the next paragraph, whatever is missing: what is left of a package that was removed need not
+    /// have a version.
+    fn next(paragraphs: &mut Paragraphs<'a>) -> Option<Result<Self, PackagesError>> {
+        let mut stanza = Self::default();
+        // What is wrong with a field, told once the paragraph is known to be one.
+        let mut fault: Option<(&'static str, Option<&'a [u8]>)> = None;
+        let paragraph = paragraphs.next_with(|raw| {
+            let Some((slot, name)) = stanza.slot(raw.name) else {
+                return;
             };
-            if !slot.is_empty() {
-                return Err(PackagesError::Twice { line, field: name });
+            let problem = if slot.is_empty() {
+                let value = raw.value();
+                match std::str::from_utf8(value) {
+                    Ok(text) => {
+                        *slot = text;
+                        return;
+                    }
+                    Err(_) => Some(value),
+                }
+            } else {
+                None
+            };
+            fault.get_or_insert((name, problem));
+        })?;
+        Some(paragraph.map_err(PackagesError::from).and_then(|paragraph| {
+            stanza.line = paragraph.line();
+            match fault {
+                Some((field, None)) => Err(PackagesError::Twice {
+                    line: stanza.line,
+                    field,
+                }),
+                Some((field, Some(value))) => Err(wrong(stanza.line, field, value)),
+                None => Ok(stanza),
             }
-            *slot = std::str::from_utf8(field.value()).map_err(|_| wrong(line, name, field.value()))?;
-        }
+        }))
+    }
+
+    /// What every package has is there.
+    pub(super) fn checked(self) -> Result<Self, PackagesError> {
+        let line = self.line;
         for (field, value) in [
-            ("Package", stanza.package),
-            ("Version", stanza.version),
-            ("Architecture", stanza.architecture),
+            ("Package", self.package),
+            ("Version", self.version),
+            ("Architecture", self.architecture),
         ] {
             if value.is_empty() {
                 return Err(PackagesError::Missing { line, field });
@@ -122,7 +153,7 @@ impl<'a> Stanza<'a> {
                 return Err(wrong(line, field, value.as_bytes()));
             }
         }
-        Ok(stanza)
+        Ok(self)
     }
 
     /// The number of bytes of the package file; 0 where the field is not there, as in a status file.
@@ -160,10 +191,21 @@ impl<'a> Stanza<'a> {
     }
 }
 
+/// The value of each hexadecimal digit; there is a digest in each paragraph.
+const HEX: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|it| u8::try_from(it).ok())
+    let value = HEX[usize::from(digit)];
+    (value < 16).then_some(value)
 }
 
 pub(super) fn wrong(line: usize, field: &'static str, value: &[u8]) -> PackagesError {
@@ -173,13 +215,14 @@ pub(super) fn wrong(line: usize, field: &'static str, value: &[u8]) -> PackagesE
 
 /// The packages of a Packages or status file.
 pub fn stanzas(input: &[u8]) -> impl Iterator<Item = Result<Stanza<'_>, PackagesError>> {
-    stanzas_from(input, 1)
+    stanzas_from(input, 1).map(|stanza| stanza?.checked())
 }
 
-/// The same of a piece of a file that begins at this line.
+/// The same of a piece of a file that begins at this line, whatever is missing.
 pub(super) fn stanzas_from(
     input: &[u8],
     line: usize,
 ) -> impl Iterator<Item = Result<Stanza<'_>, PackagesError>> {
-    control::paragraphs_from(input, line).map(|paragraph| Stanza::read(&paragraph?))
+    let mut paragraphs = control::paragraphs_from(input, line);
+    std::iter::from_fn(move || Stanza::next(&mut paragraphs))
 }

@@ -203,7 +203,8 @@ fn universe(
     releases: &[Release],
     status: Option<&[u8]>,
 ) -> Result<Universe, PackagesError> {
-    let mut builder = Builder::new(architecture, &[]);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = Builder::new(architecture, &[]).threads(threads);
     for release in releases {
         for index in &release.indexes {
             let origin = origin(release, &index.component);

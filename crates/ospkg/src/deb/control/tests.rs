@@ -163,4 +163,19 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn the_walk_over_paragraphs_tells_the_same_fields(
+        input in prop::collection::vec(prop::sample::select(b"AB:# \t\r\n\n\0-\xff".to_vec()), 0..80),
+    ) {
+        let mut walk = paragraphs(&input);
+        loop {
+            let mut told = Vec::new();
+            let Some(Ok(paragraph)) = walk.next_with(|raw| told.push((raw.name, raw.value()))) else {
+                break;
+            };
+            let fields: Vec<_> = paragraph.fields().map(|it| (it.name().as_bytes(), it.value())).collect();
+            prop_assert_eq!(told, fields);
+        }
+    }
 }

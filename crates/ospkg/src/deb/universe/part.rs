@@ -49,7 +49,7 @@ impl Part {
         for stanza in stanzas_from(bytes, line) {
             let stanza = stanza?;
             if !installed || stanza.is_installed() {
-                reader.stanza(&stanza)?;
+                reader.stanza(&stanza.checked()?)?;
             }
         }
         Ok(reader.part)
@@ -167,7 +167,8 @@ impl Reader<'_> {
         }
         let provides = count(self.part.provides.len(), "relations")?;
         self.provided(stanza, record)?;
-        if stanza.filename.starts_with('/') || stanza.filename.split('/').any(|it| it == "..") {
+        let leaves = |path: &str| path.contains("..") && path.split('/').any(|it| it == "..");
+        if stanza.filename.starts_with('/') || leaves(stanza.filename) {
             return Err(wrong(line, "Filename", stanza.filename.as_bytes()));
         }
         let architectures = count(self.architectures.len(), "architectures")?;

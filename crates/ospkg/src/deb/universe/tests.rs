@@ -84,7 +84,8 @@ fn only_what_is_installed_is_read_of_a_status_file() {
         + &paragraph("b", "deinstall ok config-files")
         + &paragraph("c", "hold ok installed")
         + &paragraph("d", "install ok triggers-pending")
-        + &paragraph("e", "install ok not-installed");
+        + &paragraph("e", "install ok not-installed")
+        + "Package: f\nStatus: deinstall ok not-installed\nArchitecture: amd64\n\n";
     let mut builder = Builder::new("amd64", &[]);
     let origin = Origin {
         installed: true,
