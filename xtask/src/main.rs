@@ -7,7 +7,8 @@
 //! cargo xtask peers                  install the foreign programs that judge Airlock
 //! cargo xtask fuzz [--seconds N]     each fuzz target for a while, or the named ones
 //! cargo xtask bench [WHAT]           airlock against its peers, as a table
-//! cargo xtask apt-oracle            closures of packages, ours against apt's
+//! cargo xtask apt-oracle             closures of packages, ours against apt's
+//! cargo xtask apt-node               packages into real systems of Debian that have no network
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -22,11 +23,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod apt_node;
 mod apt_oracle;
 mod bench;
 mod cargo;
 mod checks;
 mod deadline;
+mod debian;
 mod dist;
 mod fuzz;
 mod peers;
@@ -69,6 +72,8 @@ enum Task {
     },
     /// Compare closures of packages with those of apt, in a private root; needs Debian and python3-apt
     AptOracle(apt_oracle::Options),
+    /// Install and upgrade in minimal Debian systems that reach nothing but `airlock serve`; needs root and mmdebstrap
+    AptNode(apt_node::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Task::Fuzz { targets, seconds } => fuzz::targets(seconds, &targets),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::AptOracle(options) => apt_oracle::compare(&options),
+        Task::AptNode(options) => apt_node::start(&options),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{command, run};
+use crate::debian::{KEYRING, Mirrors};
 
 /// A folder in which apt finds all that it otherwise finds in `/`.
 pub(super) struct Root {
@@ -33,7 +34,8 @@ impl Root {
         ] {
             fs::create_dir_all(folder.join(sub))?;
         }
-        let (archive, security) = mirrors()?;
+        let mirrors = Mirrors::of_this_machine()?;
+        let (archive, security) = (signed(&mirrors.archive), signed(&mirrors.security));
         let sources = format!(
             "deb {archive} {release} main\ndeb {archive} {release}-updates main\ndeb {security} {release}-security main\n"
         );
@@ -108,42 +110,18 @@ impl Root {
     }
 }
 
+/// An address with the keys that count for it, where they are known.
+fn signed(address: &str) -> String {
+    if Path::new(KEYRING).is_file() {
+        format!("[signed-by={KEYRING}] {address}")
+    } else {
+        address.to_owned()
+    }
+}
+
 fn has_lists(folder: &Path) -> Result<bool> {
     let lists = fs::read_dir(folder.join("var/lib/apt/lists"))?;
     Ok(lists
         .flatten()
         .any(|it| it.file_name().to_string_lossy().ends_with("_Packages")))
-}
-
-/// The keys of Debian's releases, where the package of this name is installed.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
-/// Where this machine gets Debian and its security updates from.
-fn mirrors() -> Result<(String, String)> {
-    let format = "$(LABEL)\t$(REPO_URI)";
-    let output = command("apt-get")
-        .args([
-            "indextargets",
-            "--format",
-            format,
-            "Created-By: Packages",
-            "Origin: Debian",
-        ])
-        .output()
-        .context("cannot start apt-get")?;
-    let text = String::from_utf8(output.stdout)?;
-    let of = |label: &str| {
-        let address = text
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .find(|(of, _)| *of == label)
-            .map(|(_, address)| address)
-            .with_context(|| format!("this machine's apt has no repository labelled {label}"))?;
-        Ok::<_, anyhow::Error>(if Path::new(KEYRING).is_file() {
-            format!("[signed-by={KEYRING}] {address}")
-        } else {
-            address.to_owned()
-        })
-    };
-    Ok((of("Debian")?, of("Debian-Security")?))
 }
