@@ -32,6 +32,10 @@ pub(super) fn check(folder: &Path, names: &[String]) -> Result<()> {
         .args(["-t", "proc", "proc"])
         .arg(node.join("proc")))?;
     run(command("mount").args(["--rbind", "/dev"]).arg(node.join("dev")))?;
+    // faketime keeps things there under numbers of processes, which begin anew in each namespace.
+    run(command("mount")
+        .args(["-t", "tmpfs", "tmpfs"])
+        .arg(node.join("dev/shm")))?;
 
     import(folder, 1)?;
     let server = Server(
