@@ -18,14 +18,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
+pub mod call;
 mod error;
+pub mod format;
+pub mod functions;
 mod ignore;
 mod metadata;
 mod oci;
 mod package;
 mod range;
+pub mod render;
 mod repository;
 mod stored;
+pub mod template;
+pub mod value;
 mod yaml;
 
 pub use archive::inspect;

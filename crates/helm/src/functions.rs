@@ -1,0 +1,1 @@
+//! The functions that Sprig and Helm add to Go's own.

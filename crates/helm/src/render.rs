@@ -1,0 +1,1 @@
+//! A chart, values and capabilities in; every rendered file out.
