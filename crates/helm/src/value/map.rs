@@ -12,7 +12,17 @@ pub struct Map(Rc<Inner>);
 struct Inner {
     kind: MapType,
     nil: bool,
-    entries: RefCell<BTreeMap<Str, Value>>,
+    entries: Rc<Entries>,
+}
+
+/// What maps of different types can share.
+#[derive(Debug, Default)]
+struct Entries(RefCell<BTreeMap<Str, Value>>);
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        super::release(std::mem::take(self.0.get_mut()).into_values());
+    }
 }
 
 /// The map types that templates meet; every key is a string.
@@ -34,7 +44,7 @@ impl Map {
         Self(Rc::new(Inner {
             kind,
             nil: false,
-            entries: RefCell::new(entries.into_iter().collect()),
+            entries: Rc::new(Entries(RefCell::new(entries.into_iter().collect()))),
         }))
     }
 
@@ -43,7 +53,7 @@ impl Map {
         Self(Rc::new(Inner {
             kind,
             nil: true,
-            entries: RefCell::default(),
+            entries: Rc::default(),
         }))
     }
 
@@ -59,27 +69,27 @@ impl Map {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.0.entries.0.borrow().get(key).cloned()
     }
 
     /// Whether the key is there, whatever its value.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.0.entries.0.borrow().contains_key(key)
     }
 
     /// Sets a key, for everybody who holds the map.
     pub fn insert(&self, key: impl Into<Str>, value: Value) {
-        self.0.entries.borrow_mut().insert(key.into(), value);
+        self.0.entries.0.borrow_mut().insert(key.into(), value);
     }
 
     /// Removes a key, for everybody who holds the map.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow_mut().remove(key)
+        self.0.entries.0.borrow_mut().remove(key)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.0.entries.0.borrow().len()
     }
 
     /// Whether there is none.
@@ -91,6 +101,7 @@ impl Map {
     pub fn entries(&self) -> Vec<(Str, Value)> {
         self.0
             .entries
+            .0
             .borrow()
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))
@@ -99,16 +110,46 @@ impl Map {
 
     /// The keys as they are now, ordered bytewise.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.0.entries.0.borrow().keys().cloned().collect()
+    }
+
+    /// The values, taken out if nobody else holds the map.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        let entries = Rc::into_inner(self.0).and_then(|inner| Rc::into_inner(inner.entries));
+        entries.map_or_else(Vec::new, |mut entries| {
+            std::mem::take(entries.0.get_mut()).into_values().collect()
+        })
+    }
+
+    /// The same map as another type: what changes in one changes in the other, as where Go converts a map.
+    #[must_use]
+    pub fn retyped(&self, kind: MapType) -> Self {
+        if self.0.kind == kind {
+            return self.clone();
+        }
+        Self(Rc::new(Inner {
+            kind,
+            nil: self.0.nil,
+            entries: Rc::clone(&self.0.entries),
+        }))
     }
 
     /// Whether both are one and the same map.
     pub fn is_same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.0.entries, &other.0.entries)
     }
 }
 
 impl MapType {
+    /// Whether the values have the static type `interface {}`.
+    pub(crate) fn is_boxed(self) -> bool {
+        match self {
+            Self::Any | Self::Values(_) => true,
+            Self::String => false,
+            Self::Other(name) => name.ends_with("]interface {}"),
+        }
+    }
+
     /// The name in Go.
     pub const fn name(self) -> &'static str {
         match self {
