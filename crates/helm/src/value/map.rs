@@ -12,7 +12,14 @@ pub struct Map(Rc<Inner>);
 struct Inner {
     kind: MapType,
     nil: bool,
-    entries: RefCell<BTreeMap<Str, Value>>,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    Own(RefCell<BTreeMap<Str, Value>>),
+    /// Those of another map, which is the same map in Go, converted to another type.
+    Shared(Map),
 }
 
 /// The map types that templates meet; every key is a string.
@@ -34,7 +41,7 @@ impl Map {
         Self(Rc::new(Inner {
             kind,
             nil: false,
-            entries: RefCell::new(entries.into_iter().collect()),
+            entries: Entries::Own(RefCell::new(entries.into_iter().collect())),
         }))
     }
 
@@ -43,8 +50,30 @@ impl Map {
         Self(Rc::new(Inner {
             kind,
             nil: true,
-            entries: RefCell::default(),
+            entries: Entries::Own(RefCell::default()),
         }))
+    }
+
+    /// The same map as another type, as a conversion of Go gives it: what changes one changes the other.
+    #[must_use]
+    pub fn converted(&self, kind: MapType) -> Self {
+        let owner = match &self.0.entries {
+            Entries::Own(_) => self.clone(),
+            Entries::Shared(owner) => owner.clone(),
+        };
+        Self(Rc::new(Inner {
+            kind,
+            nil: self.0.nil,
+            entries: Entries::Shared(owner),
+        }))
+    }
+
+    fn cell(&self) -> &RefCell<BTreeMap<Str, Value>> {
+        match &self.0.entries {
+            Entries::Own(entries) => entries,
+            // An owner is never shared itself, so this goes one step deep.
+            Entries::Shared(owner) => owner.cell(),
+        }
     }
 
     /// The type.
@@ -59,27 +88,27 @@ impl Map {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.cell().borrow().get(key).cloned()
     }
 
     /// Whether the key is there, whatever its value.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.cell().borrow().contains_key(key)
     }
 
     /// Sets a key, for everybody who holds the map.
     pub fn insert(&self, key: impl Into<Str>, value: Value) {
-        self.0.entries.borrow_mut().insert(key.into(), value);
+        self.cell().borrow_mut().insert(key.into(), value);
     }
 
     /// Removes a key, for everybody who holds the map.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow_mut().remove(key)
+        self.cell().borrow_mut().remove(key)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.cell().borrow().len()
     }
 
     /// Whether there is none.
@@ -89,8 +118,7 @@ impl Map {
 
     /// The entries as they are now, ordered bytewise by key.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.0
-            .entries
+        self.cell()
             .borrow()
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))
@@ -99,12 +127,12 @@ impl Map {
 
     /// The keys as they are now, ordered bytewise.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.cell().borrow().keys().cloned().collect()
     }
 
     /// Whether both are one and the same map.
     pub fn is_same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.cell(), other.cell())
     }
 }
 
