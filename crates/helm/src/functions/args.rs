@@ -86,10 +86,10 @@ pub(super) fn float(args: &[Value], at: usize) -> Result<f64, FunctionError> {
 /// A `map[string]interface {}`, whatever type assignable to it the argument has.
 pub(super) fn map(args: &[Value], at: usize) -> Result<Map, FunctionError> {
     match any(args, at) {
-        Value::Map(map) => Ok(map.retyped(MapType::Any)),
+        Value::Map(map) => Ok(map.converted(MapType::Any)),
         Value::Nil => Ok(Map::nil(MapType::Any)),
         Value::Object(object) => match object.plain() {
-            Value::Map(map) => Ok(map.retyped(MapType::Any)),
+            Value::Map(map) => Ok(map.converted(MapType::Any)),
             _ => Err(wrong(at, "map[string]interface {}")),
         },
         _ => Err(wrong(at, "map[string]interface {}")),

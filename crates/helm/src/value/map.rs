@@ -58,9 +58,9 @@ impl Map {
         self.kind
     }
 
-    /// The same map under another type, as when `common.Values` is passed where `map[string]interface {}` is wanted.
+    /// The same map as another type, as a conversion of Go gives it: what changes one changes the other.
     #[must_use]
-    pub fn retyped(&self, kind: MapType) -> Self {
+    pub fn converted(&self, kind: MapType) -> Self {
         Self {
             kind,
             inner: Rc::clone(&self.inner),
