@@ -6,11 +6,13 @@ use super::{Str, Value};
 
 /// A map; a clone is the same map, as in Go.
 #[derive(Clone, Debug)]
-pub struct Map(Rc<Inner>);
+pub struct Map {
+    kind: MapType,
+    inner: Rc<Inner>,
+}
 
 #[derive(Debug)]
 struct Inner {
-    kind: MapType,
     nil: bool,
     entries: RefCell<BTreeMap<Str, Value>>,
 }
@@ -31,55 +33,73 @@ pub enum MapType {
 impl Map {
     /// A map of the type; every value must be of it.
     pub fn new(kind: MapType, entries: impl IntoIterator<Item = (Str, Value)>) -> Self {
-        Self(Rc::new(Inner {
+        Self {
             kind,
-            nil: false,
-            entries: RefCell::new(entries.into_iter().collect()),
-        }))
+            inner: Rc::new(Inner {
+                nil: false,
+                entries: RefCell::new(entries.into_iter().collect()),
+            }),
+        }
     }
 
     /// The nil map of the type.
     pub fn nil(kind: MapType) -> Self {
-        Self(Rc::new(Inner {
+        Self {
             kind,
-            nil: true,
-            entries: RefCell::default(),
-        }))
+            inner: Rc::new(Inner {
+                nil: true,
+                entries: RefCell::default(),
+            }),
+        }
     }
 
     /// The type.
-    pub fn map_type(&self) -> MapType {
-        self.0.kind
+    pub const fn map_type(&self) -> MapType {
+        self.kind
+    }
+
+    /// The same map as another type, as a conversion of Go gives it: what changes one changes the other.
+    #[must_use]
+    pub fn converted(&self, kind: MapType) -> Self {
+        Self {
+            kind,
+            inner: Rc::clone(&self.inner),
+        }
+    }
+
+    /// What tells this map from every other one that lives.
+    pub fn address(&self) -> usize {
+        Rc::as_ptr(&self.inner).addr()
     }
 
     /// Whether it is a nil map, which cannot be written to.
     pub fn is_nil(&self) -> bool {
-        self.0.nil
+        self.inner.nil
     }
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.inner.entries.borrow().get(key).cloned()
     }
 
     /// Whether the key is there, whatever its value.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.inner.entries.borrow().contains_key(key)
     }
 
     /// Sets a key, for everybody who holds the map.
     pub fn insert(&self, key: impl Into<Str>, value: Value) {
-        self.0.entries.borrow_mut().insert(key.into(), value);
+        self.inner.entries.borrow_mut().insert(key.into(), value);
     }
 
     /// Removes a key, for everybody who holds the map.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow_mut().remove(key)
+        self.inner.entries.borrow_mut().remove(key)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.inner.entries.borrow().len()
     }
 
     /// Whether there is none.
@@ -89,7 +109,7 @@ impl Map {
 
     /// The entries as they are now, ordered bytewise by key.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.0
+        self.inner
             .entries
             .borrow()
             .iter()
@@ -99,12 +119,12 @@ impl Map {
 
     /// The keys as they are now, ordered bytewise.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.inner.entries.borrow().keys().cloned().collect()
     }
 
     /// Whether both are one and the same map.
     pub fn is_same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.inner, &other.inner)
     }
 }
 
