@@ -1,5 +1,6 @@
 //! How templates call functions, and what functions may know of the world.
 
+pub use crate::functions::Keys;
 use crate::value::Value;
 
 /// A function that templates call by name.
@@ -106,6 +107,19 @@ pub struct World {
     pub now: (i64, u32),
     /// The state that random functions draw from.
     pub seed: u64,
+    /// The RSA keys that were made so far; see [`crate::functions`] for why they are shared.
+    pub keys: Keys,
+}
+
+impl World {
+    /// A world at this time (seconds since 1970 and nanoseconds), whose random functions draw from this seed.
+    pub fn new(now: (i64, u32), seed: u64) -> Self {
+        Self {
+            now,
+            seed,
+            keys: Keys::default(),
+        }
+    }
 }
 
 /// What a rendering may cost; every loop and every growing string draws on it.

@@ -19,6 +19,7 @@
 
 mod archive;
 pub mod call;
+pub mod chart;
 mod error;
 pub mod format;
 pub mod functions;

@@ -18,7 +18,7 @@
 //!
 //! let data = Value::map([("name", Value::from("you")), ("list", Value::list([Value::int(1), Value::int(2)]))]);
 //! let mut budget = Budget::new(1_000_000, 1 << 20);
-//! let mut world = World { now: (0, 0), seed: 0 };
+//! let mut world = World::new((0, 0), 0);
 //! let call = Call { budget: &mut budget, world: &mut world };
 //! assert_eq!(set.execute("hello", &data, call, &mut ())?, b"Hello, \"you\" 1 2!");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

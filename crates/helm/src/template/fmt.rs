@@ -97,3 +97,12 @@ pub(crate) fn with_verb(budget: &mut Budget, value: &Value, verb: char) -> Resul
     Printer::new(budget, &mut out).print_argument(value, verb)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
+
+/// What lies behind a pointer, for texts of errors: without the methods that print it.
+pub(crate) fn without_methods(budget: &mut Budget, value: &Value) -> Result<String, LimitReached> {
+    let mut out = Vec::new();
+    let mut printer = Printer::new(budget, &mut out);
+    printer.erroring = true;
+    printer.print_argument(value, 'v')?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}

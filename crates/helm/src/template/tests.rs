@@ -76,6 +76,10 @@ impl Object for Version {
         }
     }
 
+    fn print(&self) -> Option<Str> {
+        Some(format!("{{{} {}}}", self.major, self.minor).into())
+    }
+
     fn stringer(&self) -> Option<Str> {
         Some(format!("v{}.{}", self.major, self.minor).into())
     }
@@ -349,7 +353,7 @@ fn run(case: &Case) -> Result<Vec<u8>, String> {
     let name = case.name.as_deref().unwrap_or("t");
     set.parse(name, &case.text).map_err(|error| error.to_string())?;
     let mut budget = Budget::new(1 << 20, 64 << 20);
-    let mut world = World { now: (0, 0), seed: 0 };
+    let mut world = World::new((0, 0), 0);
     let call = Call {
         budget: &mut budget,
         world: &mut world,

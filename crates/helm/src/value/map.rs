@@ -62,6 +62,11 @@ impl Map {
         self.0.kind
     }
 
+    /// What tells this map from every other one that lives.
+    pub fn address(&self) -> usize {
+        Rc::as_ptr(&self.0.entries).addr()
+    }
+
     /// Whether it is a nil map, which cannot be written to.
     pub fn is_nil(&self) -> bool {
         self.0.nil
@@ -121,9 +126,9 @@ impl Map {
         })
     }
 
-    /// The same map as another type: what changes in one changes in the other, as where Go converts a map.
+    /// The same map as another type, as a conversion of Go gives it: what changes one changes the other.
     #[must_use]
-    pub fn retyped(&self, kind: MapType) -> Self {
+    pub fn converted(&self, kind: MapType) -> Self {
         if self.0.kind == kind {
             return self.clone();
         }

@@ -26,7 +26,7 @@ pub(super) fn index(item: &Operand, indexes: &[Operand]) -> Result<Operand, Func
             Value::Bytes(bytes) => byte(bytes, &index.value, "slice")?,
             Value::Map(map) => entry(map, &index.value)?,
             other => {
-                let text = format!("can't index item of type {}", other.type_name());
+                let text = format!("can't index item of type {}", pointee(other));
                 return Err(FunctionError::new(text));
             }
         };
@@ -98,7 +98,7 @@ pub(super) fn slice(
         Value::String(bytes) | Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         _ => {
-            let text = format!("can't slice item of type {}", item.type_name());
+            let text = format!("can't slice item of type {}", pointee(item));
             return Err(FunctionError::new(text));
         }
     };
@@ -138,9 +138,15 @@ pub(super) fn length(item: &Operand) -> Result<Value, FunctionError> {
             ));
         }
         _ => {
-            let text = format!("len of type {}", item.value.type_name());
+            let text = format!("len of type {}", pointee(&item.value));
             return Err(FunctionError::new(text));
         }
     };
     Ok(Value::int(i64::try_from(length).unwrap_or(i64::MAX)))
+}
+
+/// The name of the type behind a pointer.
+fn pointee(value: &Value) -> &str {
+    let name = value.type_name();
+    name.strip_prefix('*').unwrap_or(name)
 }

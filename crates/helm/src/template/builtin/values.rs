@@ -53,7 +53,7 @@ fn as_map(object: &dyn Object, _: &mut Call<'_>, _: &[Value]) -> Result<Value, F
     Ok(Value::Map(if map.is_empty() {
         Map::new(MapType::Any, [])
     } else {
-        map.retyped(MapType::Any)
+        map.converted(MapType::Any)
     }))
 }
 
@@ -70,7 +70,7 @@ fn find<'p>(map: &Map, path: impl Iterator<Item = &'p [u8]>) -> Result<Map, Func
     for name in path {
         table = match table.get(name) {
             Some(Value::Map(inner)) if matches!(inner.map_type(), MapType::Any | MapType::Values(_)) => {
-                inner.retyped(kind)
+                inner.converted(kind)
             }
             _ => {
                 let text = format!("{} is not a table", fmt::quoted(name).text());

@@ -48,7 +48,12 @@ impl Execution<'_> {
                 self.variable_fields(place, id, *variable, fields, &[], None)?
             }
             Node::Pipe(_) => self.deeper(|this| this.pipeline(source, id, place.dot))?,
-            Node::Function(function) => self.function(place, function, id, &[], None)?,
+            Node::Function(function) => {
+                let mut operand = self.function(place, function, id, &[], None)?;
+                // No pipeline has looked into the `interface {}` that most functions give.
+                operand.boxed |= matches!(operand.value, Value::Nil);
+                operand
+            }
             Node::Chain { node, fields } => self.chain(place, id, *node, fields, &[], None)?,
             _ => return Ok(None),
         }))
@@ -126,7 +131,7 @@ impl Execution<'_> {
         if is_assignable(&operand.value, param) {
             return Ok(match operand.value {
                 // The function sees the same map as what its signature says.
-                Value::Map(map) if param == Param::Map => Value::Map(map.retyped(MapType::Any)),
+                Value::Map(map) if param == Param::Map => Value::Map(map.converted(MapType::Any)),
                 value => value,
             });
         }
@@ -147,11 +152,28 @@ impl Execution<'_> {
 }
 
 fn signed(number: Option<&Number>, kind: IntType) -> Option<Value> {
-    number?.int.map(|value| Value::Int(kind, value))
+    let value = number?.int?;
+    // What does not fit loses its upper bits, as in Go.
+    #[expect(clippy::cast_possible_truncation, reason = "that is what is done here")]
+    let value = match kind {
+        IntType::Int8 => i64::from(value as i8),
+        IntType::Int16 => i64::from(value as i16),
+        IntType::Int32 => i64::from(value as i32),
+        IntType::Int | IntType::Int64 => value,
+    };
+    Some(Value::Int(kind, value))
 }
 
 fn unsigned(number: Option<&Number>, kind: UintType) -> Option<Value> {
-    number?.uint.map(|value| Value::Uint(kind, value))
+    let value = number?.uint?;
+    #[expect(clippy::cast_possible_truncation, reason = "that is what is done here")]
+    let value = match kind {
+        UintType::Uint8 => u64::from(value as u8),
+        UintType::Uint16 => u64::from(value as u16),
+        UintType::Uint32 => u64::from(value as u32),
+        UintType::Uint | UintType::Uint64 => value,
+    };
+    Some(Value::Uint(kind, value))
 }
 
 /// The nil of a type that has one.

@@ -121,7 +121,13 @@ impl Execution<'_> {
     }
 
     fn cannot_range(&mut self, source: &Source, value: &Value) -> Result<Stop, Stop> {
-        let text = fmt::with_verb(self.call.budget, value, 'v')?;
+        let text = match value {
+            // Go looks behind the pointer, where there is no method that prints it.
+            Value::Object(object) if object.kind() == Kind::Ptr => {
+                fmt::without_methods(self.call.budget, value)?
+            }
+            value => fmt::with_verb(self.call.budget, value, 'v')?,
+        };
         Ok(self.fail(source, &format!("range can't iterate over {text}")))
     }
 

@@ -17,6 +17,8 @@ impl Printer<'_> {
             (Value::Nil, _) => self.bad_verb(value, verb),
             (value, 'T') => self.string(value.type_name().as_bytes(), 's').map(|_| ()),
             (value, 'p') => self.pointer(value, verb),
+            // For errors alone, and nothing here is one.
+            (Value::List(_) | Value::Map(_) | Value::Object(_), 'w') => self.bad_verb(value, verb),
             (value, _) => self.print_value(value, verb, 0, false),
         }
     }
