@@ -1,1 +1,42 @@
-//! YAML, JSON and TOML in and out of values, as Helm reads and writes them.
+//! YAML, JSON and TOML to and from [`Value`](crate::value::Value), byte for byte as Helm reads and writes them.
+//!
+//! Helm's YAML is not YAML 1.2: it is what `sigs.k8s.io/yaml` makes of `go.yaml.in/yaml/v2`, a mixture of 1.1 and 1.2
+//! that goes through JSON on its way in and out. So `yes` is a bool, `0777` is 511, every number becomes a float64,
+//! and what [`to_yaml`] writes is JSON that was read as YAML again. JSON is what `encoding/json` makes of it, TOML
+//! what `github.com/BurntSushi/toml` makes of it.
+//!
+//! Every reader takes hostile bytes: nesting is limited to [`MAX_DEPTH`], what is read and written draws on a
+//! [`Budget`](crate::call::Budget), and aliases are limited as Go limits them.
+//!
+//! ```
+//! use airlock_helm::{call::Budget, format};
+//!
+//! let mut budget = Budget::new(1_000_000, 1_000_000);
+//! let values = format::from_yaml(b"port: 0777\nhost: no\n", &mut budget)?;
+//! assert_eq!(format::to_yaml(&values, &mut budget)?, "host: false\nport: 511\n");
+//! # Ok::<(), airlock_helm::call::FunctionError>(())
+//! ```
+
+mod functions;
+mod json;
+mod number;
+mod text;
+mod yaml;
+
+pub use functions::functions;
+pub use json::{JsonStyle, from_json, to_json};
+pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};
+
+use crate::call::{FunctionError, LimitReached};
+
+/// How deep maps and lists may lie in each other. Go allows 10,000, which no chart of any use comes near.
+pub const MAX_DEPTH: usize = 512;
+
+/// What is said of anything deeper than [`MAX_DEPTH`].
+fn too_deep() -> FunctionError {
+    LimitReached {
+        what: "levels of nesting",
+        limit: MAX_DEPTH as u64,
+    }
+    .into()
+}
