@@ -16,7 +16,10 @@ fn scenarios_are_complete() {
     assert!(scenarios.len() >= 150, "{} scenarios", scenarios.len());
     for scenario in &scenarios {
         let name = &scenario.name;
-        assert!(!scenario.about.trim().is_empty(), "{name} does not say what it is");
+        assert!(
+            !scenario.about.trim().is_empty(),
+            "{name} does not say what it is"
+        );
         assert!(scenario.cases.len() >= 2, "{name} has no values of its own");
         assert!(
             Expected::read(name).is_some(),
