@@ -72,7 +72,7 @@ impl Pattern {
             FunctionError::Failed(text) => {
                 FunctionError::new(format!("regexp: Compile({}): {text}", in_quotes(pattern)))
             }
-            limit @ FunctionError::Limit(_) => limit,
+            other => other,
         })
     }
 
