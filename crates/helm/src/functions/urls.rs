@@ -80,9 +80,7 @@ fn join(call: &mut Call<'_>, args: &[Value]) -> Outcome {
         out.push(b':');
     }
     if opaque.is_empty() {
-        if !(host.is_empty() && path.is_empty() && user.is_none())
-            && !(scheme.is_empty() && host.is_empty() && user.is_none())
-        {
+        if user.is_some() || !host.is_empty() || !scheme.is_empty() && !path.is_empty() {
             out.extend(b"//");
         }
         if let Some(user) = user {

@@ -204,10 +204,10 @@ impl Url {
     /// The host without its port and brackets.
     pub(super) fn hostname(&self) -> &[u8] {
         let mut host = self.host.as_slice();
-        if let Some((name, port)) = memchr::memrchr(b':', host).and_then(|at| host.split_at_checked(at)) {
-            if is_port(port) {
-                host = name;
-            }
+        if let Some((name, port)) = memchr::memrchr(b':', host).and_then(|at| host.split_at_checked(at))
+            && is_port(port)
+        {
+            host = name;
         }
         let inner = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]"));
         inner.unwrap_or(host)
