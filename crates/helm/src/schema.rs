@@ -2,13 +2,13 @@
 //! which is what Helm shows.
 //!
 //! Nothing is fetched: a `$ref` to anything but the schema itself is an error, where Helm asks the network. What is
-//! not as there: Go looks at keys in random order and here they are in order; a schema is not checked against the
-//! schema of schemas, but only the types of its keywords; numbers in a schema are shown as numbers, not as they were
-//! written.
+//! not as there: Go looks at keys in random order and here they are in order; numbers in a schema are shown as numbers,
+//! not as they were written; vocabularies of one's own are not known.
 
 mod compile;
 mod equal;
 mod formats;
+mod meta;
 mod number;
 mod problem;
 mod validate;
@@ -19,8 +19,6 @@ use crate::{
     format,
     value::Value,
 };
-
-use problem::Problem;
 
 /// Why values are refused.
 #[derive(Debug)]
@@ -67,6 +65,9 @@ fn read(schema: &[u8], budget: &mut Budget) -> Result<Value> {
         FunctionError::Failed(text) if text == "unexpected end of JSON input" => {
             let empty = schema.iter().all(u8::is_ascii_whitespace);
             Refusal::Text(if empty { "EOF" } else { "unexpected EOF" }.to_owned())
+        }
+        FunctionError::Failed(text) if text.ends_with(" after top-level value") => {
+            Refusal::Text("invalid character after top-level value".to_owned())
         }
         other => other.into(),
     })

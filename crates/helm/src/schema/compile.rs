@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The drafts, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Draft {
     Four,
     Six,
@@ -77,8 +77,18 @@ const NAMED: [&str; 6] = [
 
 /// Finds everything that can be referred to, and follows every reference once.
 pub(super) fn compile(schema: Value, profile: Profile, budget: &mut Budget) -> Result<Compiled> {
-    let base = Url::parse(LOCATION).map_err(|error| Refusal::Text(error.to_string()))?;
     let draft = draft_of(&schema)?.unwrap_or(Draft::Twenty);
+    super::meta::check(&schema, draft, budget)?;
+    compile_as(schema, draft, profile, budget)
+}
+
+/// The same for a schema of this program's own.
+pub(super) fn compile_trusted(schema: Value, budget: &mut Budget) -> Result<Compiled> {
+    compile_as(schema, Draft::Seven, Profile::Helm4, budget)
+}
+
+fn compile_as(schema: Value, draft: Draft, profile: Profile, budget: &mut Budget) -> Result<Compiled> {
+    let base = Url::parse(LOCATION).map_err(|error| Refusal::Text(error.to_string()))?;
     let root = Part { schema, base, draft };
     let mut compiled = Compiled {
         root: root.clone(),
@@ -88,6 +98,10 @@ pub(super) fn compile(schema: Value, profile: Profile, budget: &mut Budget) -> R
         profile,
     };
     compiled.collect(&root, &mut Vec::new(), budget)?;
+    // It may give itself another address.
+    let root = compiled.entered(&root, root.schema.clone());
+    compiled.root = root.clone();
+    compiled.resources.insert(LOCATION.to_owned(), root.clone());
     let mut seen = HashSet::new();
     let mut queue = vec![(root, LOCATION.to_owned() + "#")];
     while let Some((part, place)) = queue.pop() {
@@ -140,6 +154,14 @@ pub(super) fn text(schema: &Map, keyword: &str) -> Option<String> {
     }
 }
 
+/// The address that a schema gives itself; up to draft 7 there is none beside a reference.
+fn id_of(schema: &Map, draft: Draft) -> Option<String> {
+    if draft < Draft::Nineteen && text(schema, "$ref").is_some() {
+        return None;
+    }
+    text(schema, if draft == Draft::Four { "id" } else { "$id" })
+}
+
 impl Compiled {
     /// Remembers the schema's own address and names, and those of all below it.
     fn collect(&mut self, part: &Part, path: &mut Vec<String>, budget: &mut Budget) -> Result<()> {
@@ -163,7 +185,9 @@ impl Compiled {
                 }
             }
         }
-        for keyword in NAMED {
+        // A name given below a keyword that the draft does not have is none.
+        let known = |keyword: &str| keyword != "$defs" || part.draft >= Draft::Nineteen;
+        for keyword in NAMED.into_iter().filter(|keyword| known(keyword)) {
             if let Some(Value::Map(inner)) = get(map, keyword) {
                 for (name, inner) in inner.entries() {
                     self.below(&part, inner, path, &[keyword, &name.text()], budget)?;
@@ -188,7 +212,7 @@ impl Compiled {
             base: part.base.clone(),
             draft: part.draft,
         };
-        self.collect(&part, path, budget)?;
+        stacker::maybe_grow(128 << 10, 1 << 20, || self.collect(&part, path, budget))?;
         path.truncate(before);
         Ok(())
     }
@@ -199,15 +223,13 @@ impl Compiled {
         if let Some(draft) = draft_of(&part.schema)? {
             part.draft = draft;
         }
-        let keyword = if part.draft == Draft::Four { "id" } else { "$id" };
-        if let Some(id) = text(map, keyword) {
+        if let Some(id) = id_of(map, part.draft) {
             let (address, name) = id.split_once('#').unwrap_or((&id, ""));
-            if !address.is_empty() {
-                if let Ok(mut base) = part.base.join(address) {
-                    base.set_fragment(None);
-                    part.base = base;
-                    self.resources.insert(part.base.to_string(), part.clone());
-                }
+            let base = part.base.join(address).ok().filter(|_| !address.is_empty());
+            if let Some(mut base) = base {
+                base.set_fragment(None);
+                part.base = base;
+                self.resources.insert(part.base.to_string(), part.clone());
             }
             if !name.is_empty() && part.draft < Draft::Nineteen {
                 self.anchors.insert(format!("{}#{name}", part.base), part.clone());
@@ -228,15 +250,15 @@ impl Compiled {
     /// The parts that this one leads to, by its keywords and its references.
     fn follow(&self, part: &Part, place: &str, queue: &mut Vec<(Part, String)>) -> Result<()> {
         let Value::Map(map) = &part.schema else {
-            return if matches!(part.schema, Value::Bool(_)) {
-                Ok(())
-            } else {
-                Err(self.invalid(place, "got something else, want boolean or object"))
-            };
+            return Ok(());
         };
-        self.check_keywords(map, place)?;
+        let known = |keyword: &str| match keyword {
+            "$recursiveRef" => part.draft == Draft::Nineteen,
+            "$dynamicRef" => part.draft == Draft::Twenty,
+            _ => true,
+        };
         for keyword in ["$ref", "$recursiveRef", "$dynamicRef"] {
-            if let Some(reference) = text(map, keyword) {
+            if let Some(reference) = text(map, keyword).filter(|_| known(keyword)) {
                 let target = self.resolve(part, &reference)?;
                 let target_place = part
                     .base
@@ -267,7 +289,10 @@ impl Compiled {
                 }
             }
         }
-        for keyword in NAMED.into_iter().filter(|keyword| !matches!(*keyword, "definitions" | "$defs")) {
+        for keyword in NAMED
+            .into_iter()
+            .filter(|keyword| !matches!(*keyword, "definitions" | "$defs"))
+        {
             if let Some(Value::Map(inner)) = get(map, keyword) {
                 for (name, inner) in inner.entries() {
                     if !matches!(inner, Value::List(_)) {
@@ -289,8 +314,7 @@ impl Compiled {
         let Value::Map(map) = &part.schema else {
             return part;
         };
-        let keyword = if part.draft == Draft::Four { "id" } else { "$id" };
-        if let Some(id) = text(map, keyword) {
+        if let Some(id) = id_of(map, part.draft) {
             let address = id.split_once('#').map_or(id.as_str(), |(address, _)| address);
             if let Some(known) = outer
                 .base
@@ -346,7 +370,10 @@ impl Compiled {
             let step = step.replace("~1", "/").replace("~0", "~");
             let inner = match &found.schema {
                 Value::Map(map) => get(map, &step),
-                Value::List(items) => step.parse::<usize>().ok().and_then(|index| items.get(index).cloned()),
+                Value::List(items) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index).cloned()),
                 _ => None,
             };
             let Some(inner) = inner else {
@@ -360,79 +387,6 @@ impl Compiled {
         }
         Ok(found)
     }
-
-    /// A schema that is none.
-    fn invalid(&self, place: &str, text: &str) -> Refusal {
-        let at = place.split_once('#').map_or("", |(_, at)| at);
-        let (name, lines) = match self.root.draft {
-            Draft::Four => ("http://json-schema.org/draft-04/schema", None),
-            Draft::Six => ("http://json-schema.org/draft-06/schema", None),
-            Draft::Seven => ("http://json-schema.org/draft-07/schema", None),
-            Draft::Nineteen => ("https://json-schema.org/draft/2019-09/schema", Some(())),
-            Draft::Twenty => ("https://json-schema.org/draft/2020-12/schema", Some(())),
-        };
-        let report = match lines {
-            None => format!("- at '{at}': {text}"),
-            Some(()) => format!("- at '': 'allOf' failed\n  - at '{at}': {text}"),
-        };
-        Refusal::Text(format!(
-            "\"{LOCATION}#\" is not valid against metaschema: jsonschema validation failed with '{name}#'\n{report}"
-        ))
-    }
-
-    /// Whether the keywords have the types they must have.
-    fn check_keywords(&self, schema: &Map, place: &str) -> Result<()> {
-        for (keyword, value) in schema.entries() {
-            let keyword = keyword.text();
-            let wanted = match keyword.as_ref() {
-                "properties" | "patternProperties" | "definitions" | "$defs" | "dependencies" | "dependentSchemas"
-                | "dependentRequired" => "object",
-                "allOf" | "anyOf" | "oneOf" | "required" | "prefixItems" => "array",
-                "$ref" | "$id" | "pattern" | "format" | "title" | "description" | "$schema" | "$comment" => "string",
-                "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => "integer",
-                "minimum" | "maximum" | "multipleOf" => "number",
-                "uniqueItems" => "boolean",
-                "enum" if self.root.draft < Draft::Six || matches!(value, Value::List(_)) => "array",
-                "enum" => "array",
-                "type" => {
-                    if !is_type(&value) {
-                        return Err(self.invalid(&format!("{place}/type"), &wrong_type(&value)));
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            let got = super::validate::type_of(&value);
-            let whole = super::number::of(&value).is_some_and(|number| number.fract() == 0.0);
-            if got != wanted && !(wanted == "integer" && whole) {
-                return Err(self.invalid(&format!("{place}/{keyword}"), &format!("got {got}, want {wanted}")));
-            }
-        }
-        Ok(())
-    }
-}
-
-const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
-
-fn is_type(value: &Value) -> bool {
-    match value {
-        Value::String(name) => TYPES.contains(&name.text().as_ref()),
-        Value::List(names) => {
-            !names.is_empty()
-                && names
-                    .iter()
-                    .all(|name| matches!(name, Value::String(name) if TYPES.contains(&name.text().as_ref())))
-        }
-        _ => false,
-    }
-}
-
-fn wrong_type(value: &Value) -> String {
-    let got = super::validate::type_of(value);
-    let names = super::problem::all_quoted(&TYPES);
-    format!(
-        "'anyOf' failed\n    - at '/type': value must be one of {names}\n    - at '/type': got {got}, want array"
-    )
 }
 
 /// A fragment without its percent signs.

@@ -21,10 +21,11 @@ pub(super) fn equal(first: &Value, second: &Value, depth: usize) -> bool {
         }
         (Value::Map(first), Value::Map(second)) => {
             first.len() == second.len()
-                && first
-                    .entries()
-                    .iter()
-                    .all(|(key, value)| second.get(key).is_some_and(|other| equal(value, &other, depth + 1)))
+                && first.entries().iter().all(|(key, value)| {
+                    second
+                        .get(key)
+                        .is_some_and(|other| equal(value, &other, depth + 1))
+                })
         }
         _ => match (number::of(first), number::of(second)) {
             #[expect(clippy::float_cmp, reason = "the same number is meant")]

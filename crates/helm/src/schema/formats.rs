@@ -53,7 +53,9 @@ fn ipv4(text: &str) -> Result<(), String> {
             Err(error) => {
                 let quoted = crate::format::quote(group.as_bytes());
                 let why = match error.kind() {
-                    std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => "value out of range",
+                    std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => {
+                        "value out of range"
+                    }
                     _ => "invalid syntax",
                 };
                 return Err(format!("strconv.Atoi: parsing {quoted}: {why}"));
@@ -66,7 +68,9 @@ fn ipv4(text: &str) -> Result<(), String> {
 
 fn ipv6(text: &str) -> Result<(), String> {
     ensure(text.contains(':'), "missing colon")?;
-    let (address, zone) = text.split_once('%').map_or((text, None), |(text, zone)| (text, Some(zone)));
+    let (address, zone) = text
+        .split_once('%')
+        .map_or((text, None), |(text, zone)| (text, Some(zone)));
     if address.parse::<std::net::Ipv6Addr>().is_err() || zone == Some("") {
         let quoted = crate::format::quote(text.as_bytes());
         return Err(format!("ParseAddr({quoted}): unable to parse IP"));
@@ -78,7 +82,10 @@ fn hostname(text: &str) -> Result<(), String> {
     let text = text.strip_suffix('.').unwrap_or(text);
     ensure(text.len() <= 253, "more than 253 characters long")?;
     for label in text.split('.') {
-        ensure((1..=63).contains(&label.len()), "label must be 1 to 63 characters long")?;
+        ensure(
+            (1..=63).contains(&label.len()),
+            "label must be 1 to 63 characters long",
+        )?;
         ensure(!label.starts_with('-'), "label starts with hyphen")?;
         ensure(!label.ends_with('-'), "label ends with hyphen")?;
         if let Some(bad) = label
@@ -109,14 +116,16 @@ fn email(text: &str) -> Result<(), String> {
         ensure(!local.starts_with('.'), "starts with dot")?;
         ensure(!local.ends_with('.'), "ends with dot")?;
         ensure(!local.contains(".."), "consecutive dots")?;
-        if let Some(bad) = local
-            .chars()
-            .find(|character| !character.is_ascii_alphanumeric() && !".!#$%&'*+-/=?^_`{|}~".contains(*character))
-        {
+        if let Some(bad) = local.chars().find(|character| {
+            !character.is_ascii_alphanumeric() && !".!#$%&'*+-/=?^_`{|}~".contains(*character)
+        }) {
             return invalid(bad);
         }
     }
-    if let Some(literal) = domain.strip_prefix('[').and_then(|domain| domain.strip_suffix(']')) {
+    if let Some(literal) = domain
+        .strip_prefix('[')
+        .and_then(|domain| domain.strip_suffix(']'))
+    {
         return match literal.strip_prefix("IPv6:") {
             Some(address) => ipv6(address).map_err(|error| format!("invalid ipv6 address: {error}")),
             None => ipv4(literal).map_err(|error| format!("invalid ipv4 address: {error}")),
@@ -130,7 +139,9 @@ fn date(text: &str) -> Result<(), String> {
     let quoted = crate::format::quote(text.as_bytes());
     let cannot = |rest: &str, part: &str| {
         let rest = crate::format::quote(rest.as_bytes());
-        Err(format!("parsing time {quoted} as \"2006-01-02\": cannot parse {rest} as \"{part}\""))
+        Err(format!(
+            "parsing time {quoted} as \"2006-01-02\": cannot parse {rest} as \"{part}\""
+        ))
     };
     let digits = |from: usize, count: usize| {
         text.get(from..from + count)
@@ -289,14 +300,18 @@ fn duration(text: &str) -> Result<(), String> {
 fn address(text: &str) -> Result<(), String> {
     let quoted = crate::format::quote(text.as_bytes());
     if text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) {
-        return Err(format!("parse {quoted}: net/url: invalid control character in URL"));
+        return Err(format!(
+            "parse {quoted}: net/url: invalid control character in URL"
+        ));
     }
     if text.starts_with(':') {
         return Err(format!("parse {quoted}: missing protocol scheme"));
     }
     let behind = text.split_once("://").map(|(_, behind)| behind);
     let host = behind.map(|behind| behind.split(['/', '?', '#']).next().unwrap_or_default());
-    if let Some(bad) = host.and_then(|host| host.chars().find(|character| " <>\"\\^`{|}".contains(*character))) {
+    if let Some(bad) =
+        host.and_then(|host| host.chars().find(|character| " <>\"\\^`{|}".contains(*character)))
+    {
         let bad = crate::format::quote(bad.encode_utf8(&mut [0; 4]).as_bytes());
         return Err(format!("parse {quoted}: invalid character {bad} in host name"));
     }
@@ -304,7 +319,12 @@ fn address(text: &str) -> Result<(), String> {
     let mut rest = path;
     while let Some(place) = rest.find('%') {
         let escape = rest.get(place..).unwrap_or_default();
-        let digits = escape.bytes().skip(1).take(2).filter(u8::is_ascii_hexdigit).count();
+        let digits = escape
+            .bytes()
+            .skip(1)
+            .take(2)
+            .filter(u8::is_ascii_hexdigit)
+            .count();
         if digits < 2 {
             let shown: String = escape.chars().take(3).collect();
             let shown = crate::format::quote(shown.as_bytes());
@@ -351,7 +371,9 @@ fn relative_pointer(text: &str) -> Result<(), String> {
 }
 
 fn semver(text: &str) -> Result<(), String> {
-    let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
+    let (text, build) = text
+        .split_once('+')
+        .map_or((text, None), |(text, build)| (text, Some(build)));
     let allowed = |character: &char| character.is_ascii_alphanumeric() || *character == '-';
     if let Some(build) = build {
         ensure(!build.is_empty(), "build is empty")?;
@@ -362,11 +384,16 @@ fn semver(text: &str) -> Result<(), String> {
             }
         }
     }
-    let (core, before) = text.split_once('-').map_or((text, None), |(core, before)| (core, Some(before)));
+    let (core, before) = text
+        .split_once('-')
+        .map_or((text, None), |(core, before)| (core, Some(before)));
     for part in before.into_iter().flat_map(|before| before.split('.')) {
         ensure(!part.is_empty(), "pre-release identifier is empty")?;
         if let Some(bad) = part.chars().find(|character| !allowed(character)) {
-            return Err(format!("invalid character {} in pre-release identifier", shown(bad)));
+            return Err(format!(
+                "invalid character {} in pre-release identifier",
+                shown(bad)
+            ));
         }
         let number = part.bytes().all(|byte| byte.is_ascii_digit());
         ensure(

@@ -36,7 +36,9 @@ pub(super) fn is_multiple(value: f64, of: f64) -> bool {
                 .checked_pow(u32::try_from(exponent - low).ok()?)?
                 .checked_mul(digits)
         };
-        scaled(a, a_exponent)?.checked_rem(scaled(b, b_exponent)?).map(|rest| rest == 0)
+        scaled(a, a_exponent)?
+            .checked_rem(scaled(b, b_exponent)?)
+            .map(|rest| rest == 0)
     };
     exact().unwrap_or_else(|| (value / of).fract() == 0.0)
 }
@@ -47,7 +49,10 @@ fn decimal(value: f64) -> Option<(i128, i32)> {
     let (digits, exponent) = text.split_once('e')?;
     let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let digits = digits.replace('.', "").parse().ok()?;
-    Some((digits, exponent.parse::<i32>().ok()? - i32::try_from(fraction).ok()?))
+    Some((
+        digits,
+        exponent.parse::<i32>().ok()? - i32::try_from(fraction).ok()?,
+    ))
 }
 
 /// A count, with commas between thousands.
@@ -86,7 +91,7 @@ pub(super) fn shown(value: f64) -> String {
                 _ => None,
             })
             .collect();
-        return format!("{sign}{digits} × 10{exponent}");
+        return format!("{sign}{digits}\u{202f}×\u{202f}10{exponent}");
     }
     match text.split_once('.') {
         Some((whole, fraction)) => format!("{sign}{}.{fraction}", thousands(whole)),

@@ -1,6 +1,6 @@
 //! What is wrong with a value, and how that is told.
 
-use super::super::format::quote;
+use crate::format::quote;
 
 /// Something that is wrong, with what is wrong below it.
 #[derive(Debug)]
@@ -57,7 +57,11 @@ impl Problem {
 
     /// The same below another text.
     pub(super) fn under(self, at: &[String], text: String) -> Self {
-        let causes = if self.kind == Kind::Group { self.causes } else { vec![self] };
+        let causes = if self.kind == Kind::Group {
+            self.causes
+        } else {
+            vec![self]
+        };
         Self::new(at, Kind::Text(text), causes)
     }
 
@@ -97,9 +101,12 @@ impl Problem {
 
 /// The JSON pointer of a path.
 pub(super) fn pointer(path: &[String]) -> String {
-    path.iter()
-        .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
-        .collect()
+    let mut text = String::new();
+    for part in path {
+        text.push('/');
+        text.push_str(&part.replace('~', "~0").replace('/', "~1"));
+    }
+    text
 }
 
 /// In single quotes.

@@ -18,11 +18,17 @@ fn report(schema: &str, values: &str) -> String {
 fn reports_are_those_of_the_library() {
     let mut lines = CASES.lines();
     let mut count = 0;
+    let mut wrong = Vec::new();
     while let (Some(schema), Some(values), Some(wanted)) = (lines.next(), lines.next(), lines.next()) {
         let wanted: String = serde_json::from_str(wanted).unwrap();
-        assert_eq!(report(schema, values), wanted, "schema {schema} of {values}");
+        let got = report(schema, values);
+        if got != wanted {
+            wrong.push(format!("schema {schema} of {values}:\n{got}\nnot\n{wanted}\n"));
+        }
         count += 1;
     }
+    let shown = wrong.iter().take(12).cloned().collect::<String>();
+    assert!(wrong.is_empty(), "{} of {count}:\n{shown}", wrong.len());
     assert!(count > 100);
 }
 
@@ -34,21 +40,30 @@ fn nothing_is_fetched() {
         r#"{"$schema":"http://127.0.0.1:1/x"}"#,
         r#"{"properties":{"a":{"$ref":"other.json"}}}"#,
     ] {
-        assert!(report(schema, "{}").contains("may not refer to another place"), "{schema}");
+        assert!(
+            report(schema, "{}").contains("may not refer to another place"),
+            "{schema}"
+        );
     }
     assert_eq!(report(r#"{"$ref":"urn:a:b"}"#, "{}"), "");
 }
 
 #[test]
 fn hostile_schemas_end() {
-    let deep = format!("{}{}", r#"{"not":"#.repeat(400), "{}".to_owned() + &"}".repeat(400));
+    let deep = format!(
+        "{}{}",
+        r#"{"not":"#.repeat(400),
+        "{}".to_owned() + &"}".repeat(400)
+    );
     report(&deep, "{}");
     let wide = format!(
         r##"{{"$defs":{{{}}},"$ref":"#/$defs/d0"}}"##,
         (0..40)
             .map(|index| {
                 let next = (index + 1) % 40;
-                format!(r##""d{index}":{{"anyOf":[{{"$ref":"#/$defs/d{next}"}},{{"$ref":"#/$defs/d{next}"}}]}}"##)
+                format!(
+                    r##""d{index}":{{"anyOf":[{{"$ref":"#/$defs/d{next}"}},{{"$ref":"#/$defs/d{next}"}}]}}"##
+                )
             })
             .collect::<Vec<_>>()
             .join(",")

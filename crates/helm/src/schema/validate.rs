@@ -80,6 +80,10 @@ struct Findings {
 
 type Verdict = (Seen, Option<Problem>);
 
+/// How much of the stack must be left, and how much more is taken when it is not.
+const RED_ZONE: usize = 128 << 10;
+const STACK: usize = 1 << 20;
+
 impl Validator<'_> {
     fn text(&self, text: impl Into<String>) -> Problem {
         Problem::text(&self.path, text)
@@ -109,7 +113,7 @@ impl Validator<'_> {
         }
         self.same.push(map.clone());
         self.scope.push(part.clone());
-        let verdict = self.apply(part, &map, value, wanted);
+        let verdict = stacker::maybe_grow(RED_ZONE, STACK, || self.apply(part, &map, value, wanted));
         self.scope.pop();
         self.same.pop();
         self.depth -= 1;
@@ -134,6 +138,10 @@ impl Validator<'_> {
         if part.draft < Draft::Nineteen
             && let Some(reference) = text(schema, "$ref")
         {
+            // Nothing counts beside a reference, but Go overlooks `const`.
+            if let Some(problem) = self.constant(part, schema, value) {
+                return Ok((Seen::default(), Some(problem)));
+            }
             return self.reference(part, &reference, value, wanted);
         }
         if let Some(problem) = self.first(part, schema, value)? {
@@ -194,23 +202,25 @@ impl Validator<'_> {
             _ => Vec::new(),
         };
         let whole = || number::of(value).is_some_and(|number| number.fract() == 0.0);
-        if !names.is_empty() && !names.iter().any(|name| name == got || (name == "integer" && whole())) {
+        if !names.is_empty()
+            && !names
+                .iter()
+                .any(|name| name == got || (name == "integer" && whole()))
+        {
             // In an order of their own, whatever the order in the schema.
-            let order = ["null", "boolean", "number", "integer", "string", "array", "object"];
+            let order = [
+                "null", "boolean", "number", "integer", "string", "array", "object",
+            ];
             let wanted: Vec<&str> = order
                 .into_iter()
                 .filter(|name| names.iter().any(|wanted| wanted == name))
                 .collect();
-            return Ok(Some(self.text(format!("got {got}, want {}", wanted.join(" or ")))));
+            return Ok(Some(
+                self.text(format!("got {got}, want {}", wanted.join(" or "))),
+            ));
         }
-        if part.draft >= Draft::Six
-            && let Some(wanted) = get(schema, "const")
-            && !equal(value, &wanted, 0)
-        {
-            return Ok(Some(self.text(match wanted {
-                Value::List(_) | Value::Map(_) => "'const' failed".to_owned(),
-                wanted => format!("value must be {}", shown_value(&wanted)),
-            })));
+        if let Some(problem) = self.constant(part, schema, value) {
+            return Ok(Some(problem));
         }
         if let Some(Value::List(wanted)) = get(schema, "enum") {
             self.budget.step(wanted.len() as u64)?;
@@ -230,10 +240,21 @@ impl Validator<'_> {
             };
             if let Some(problem) = problem {
                 let shown = quoted(&value.text());
-                return Ok(Some(self.text(format!("{shown} is not valid {format}: {problem}"))));
+                return Ok(Some(
+                    self.text(format!("{shown} is not valid {format}: {problem}")),
+                ));
             }
         }
         Ok(None)
+    }
+
+    fn constant(&self, part: &Part, schema: &Map, value: &Value) -> Option<Problem> {
+        let wanted =
+            get(schema, "const").filter(|wanted| part.draft >= Draft::Six && !equal(value, wanted, 0))?;
+        Some(self.text(match wanted {
+            Value::List(_) | Value::Map(_) => "'const' failed".to_owned(),
+            wanted => format!("value must be {}", shown_value(&wanted)),
+        }))
     }
 
     /// Whether a text matches a pattern; a pattern that is none has Go's text.
@@ -275,11 +296,14 @@ impl Validator<'_> {
             return Ok(target);
         };
         if part.draft == Draft::Nineteen {
-            let recursive = |part: &Part| {
-                matches!(&part.schema, Value::Map(map) if matches!(get(map, "$recursiveAnchor"), Some(Value::Bool(true))))
-            };
+            let recursive = |part: &Part| matches!(&part.schema, Value::Map(map) if matches!(get(map, "$recursiveAnchor"), Some(Value::Bool(true))));
             if recursive(&target) {
-                return Ok(self.scope.iter().find(|part| recursive(part)).cloned().unwrap_or(target));
+                return Ok(self
+                    .scope
+                    .iter()
+                    .find(|part| recursive(part))
+                    .cloned()
+                    .unwrap_or(target));
             }
             return Ok(target);
         }
@@ -310,7 +334,9 @@ impl Validator<'_> {
         if let Some(Value::List(names)) = get(schema, "required") {
             match Self::missing(object, &names).as_slice() {
                 [] => {}
-                [one] => findings.problems.push(self.text(format!("missing property {}", quoted(one)))),
+                [one] => findings
+                    .problems
+                    .push(self.text(format!("missing property {}", quoted(one)))),
                 many => findings
                     .problems
                     .push(self.text(format!("missing properties {}", all_quoted(many)))),
@@ -329,9 +355,9 @@ impl Validator<'_> {
                 let same = std::mem::take(&mut self.same);
                 let verdict = self.check(&names, &Value::String(name.clone()), false);
                 self.same = same;
-                let problem = verdict?
-                    .1
-                    .map(|problem| problem.under(&[], format!("invalid propertyName {}", quoted(&name.text()))));
+                let problem = verdict?.1.map(|problem| {
+                    problem.under(&[], format!("invalid propertyName {}", quoted(&name.text())))
+                });
                 self.path = path;
                 findings.problems.extend(problem);
             }
@@ -427,9 +453,10 @@ impl Validator<'_> {
             }
         }
         if !unknown.is_empty() {
-            findings
-                .problems
-                .push(self.text(format!("additional properties {} not allowed", all_quoted(&unknown))));
+            findings.problems.push(self.text(format!(
+                "additional properties {} not allowed",
+                all_quoted(&unknown)
+            )));
         }
         Ok(())
     }
@@ -455,17 +482,32 @@ impl Validator<'_> {
         if matches!(get(schema, "uniqueItems"), Some(Value::Bool(true))) {
             self.unique(items, findings)?;
         }
-        let listed = if part.draft == Draft::Twenty { "prefixItems" } else { "items" };
+        let listed = if part.draft == Draft::Twenty {
+            "prefixItems"
+        } else {
+            "items"
+        };
         let listed = match get(schema, listed) {
             Some(Value::List(schemas)) => Some(schemas),
             _ => None,
         };
-        let count = listed.as_ref().map_or(0, |schemas| schemas.len().min(items.len()));
-        for (index, (inner, item)) in listed.iter().flat_map(|schemas| schemas.iter()).zip(items.iter()).enumerate() {
+        let count = listed
+            .as_ref()
+            .map_or(0, |schemas| schemas.len().min(items.len()));
+        for (index, (inner, item)) in listed
+            .iter()
+            .flat_map(|schemas| schemas.iter())
+            .zip(items.iter())
+            .enumerate()
+        {
             let problem = self.check_below(&self.inner(part, inner.clone()), item, index.to_string())?;
             findings.problems.extend(problem);
         }
-        let rest = if part.draft == Draft::Twenty || listed.is_none() { "items" } else { "additionalItems" };
+        let rest = if part.draft == Draft::Twenty || listed.is_none() {
+            "items"
+        } else {
+            "additionalItems"
+        };
         let rest = get(schema, rest).filter(|rest| !matches!(rest, Value::List(_)));
         let mut evaluated = count;
         match rest {
@@ -540,7 +582,9 @@ impl Validator<'_> {
                 Some(if matched.is_empty() {
                     format!("min {least} items required to match contains schema, but none matched")
                 } else {
-                    format!("min {least} items required to match contains schema, but matched {count} items at {places}")
+                    format!(
+                        "min {least} items required to match contains schema, but matched {count} items at {places}"
+                    )
                 })
             }
             None if matched.is_empty() => Some("no items match contains schema".to_owned()),
@@ -561,7 +605,12 @@ impl Validator<'_> {
     }
 
     fn string(&mut self, schema: &Map, text: &Str, findings: &mut Findings) -> Result<()> {
-        self.bounds(schema, ["minLength", "maxLength"], text.text().chars().count(), findings);
+        self.bounds(
+            schema,
+            ["minLength", "maxLength"],
+            text.text().chars().count(),
+            findings,
+        );
         if let Some(Value::String(pattern)) = get(schema, "pattern")
             && !self.pattern(&pattern, text)?
         {
@@ -601,7 +650,13 @@ impl Validator<'_> {
     }
 
     /// Schemas applied to the same value.
-    fn conditions(&mut self, part: &Part, schema: &Map, value: &Value, findings: &mut Findings) -> Result<()> {
+    fn conditions(
+        &mut self,
+        part: &Part,
+        schema: &Map,
+        value: &Value,
+        findings: &mut Findings,
+    ) -> Result<()> {
         if let Some(inner) = get(schema, "not")
             && self.check(&self.inner(part, inner), value, false)?.1.is_none()
         {
@@ -692,7 +747,13 @@ impl Validator<'_> {
     }
 
     /// What no other keyword has looked at.
-    fn unevaluated(&mut self, part: &Part, schema: &Map, value: &Value, findings: &mut Findings) -> Result<()> {
+    fn unevaluated(
+        &mut self,
+        part: &Part,
+        schema: &Map,
+        value: &Value,
+        findings: &mut Findings,
+    ) -> Result<()> {
         match value {
             Value::Map(object) => {
                 if let Some(inner) = get(schema, "unevaluatedProperties") {
@@ -734,7 +795,10 @@ impl Findings {
 
 /// What is said of a value that is none of those wanted.
 fn not_in(wanted: &List) -> String {
-    if wanted.iter().any(|wanted| matches!(wanted, Value::List(_) | Value::Map(_))) {
+    if wanted
+        .iter()
+        .any(|wanted| matches!(wanted, Value::List(_) | Value::Map(_)))
+    {
         return "'enum' failed".to_owned();
     }
     let texts: Vec<String> = wanted.iter().map(shown_value).collect();
