@@ -18,6 +18,7 @@
 
 mod args;
 mod convert;
+mod crypto;
 mod dates;
 mod defaults;
 mod dicts;
@@ -27,6 +28,7 @@ mod lists;
 mod math;
 mod merge;
 mod paths;
+mod random;
 mod reflect;
 mod regex;
 #[cfg(test)]
@@ -59,6 +61,8 @@ pub fn functions() -> &'static [Function] {
             dates::FUNCTIONS,
             paths::FUNCTIONS,
             urls::FUNCTIONS,
+            crypto::FUNCTIONS,
+            random::FUNCTIONS,
         ]
         .concat();
         all.sort_by_key(|function| function.name);
