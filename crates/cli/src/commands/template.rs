@@ -117,7 +117,7 @@ fn not_rendered(error: RenderError) -> Failure {
 
 fn options(args: &TemplateArgs, name: String, profile: Profile) -> Result<Options> {
     let mut capabilities = Capabilities::new(profile);
-    if let Some(version) = &args.cluster.kube_version {
+    if let Some(version) = args.cluster.kube_version.as_ref().filter(|text| !text.is_empty()) {
         capabilities.kube = KubeVersion::parse(version, profile)?;
     }
     capabilities
