@@ -209,8 +209,8 @@ fn write(
         lines: String::new(),
     };
     if options.include_crds {
-        for (path, text) in &templated.crds {
-            writer.write(folder, path, text)?;
+        for (path, file) in &templated.crds {
+            writer.write(folder, path, &file.bytes)?;
         }
     }
     let below = if args.release_name {
