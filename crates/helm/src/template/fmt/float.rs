@@ -92,10 +92,10 @@ fn general(out: &mut Vec<u8>, value: f64, letter: u8, precision: Option<usize>) 
         }
         let digits = Digits::shortest(value);
         let exponent = digits.point - 1;
-        if !(-4..6).contains(&exponent) {
-            exponential(out, &digits, digits.text.len().saturating_sub(1), letter);
-        } else {
+        if (-4..6).contains(&exponent) {
             plain(out, &digits);
+        } else {
+            exponential(out, &digits, digits.text.len().saturating_sub(1), letter);
         }
         return;
     };
@@ -242,9 +242,8 @@ impl Printer<'_> {
     /// By the verb; false if there is no such verb for floating-point numbers.
     pub(super) fn float(&mut self, value: f64, verb: char) -> Result<bool, LimitReached> {
         let (form, precision) = match verb {
-            'v' => (b'g', None),
+            'v' | 'g' => (b'g', None),
             'b' => (b'b', None),
-            'g' => (b'g', None),
             'G' => (b'G', None),
             'x' => (b'x', None),
             'X' => (b'X', None),
