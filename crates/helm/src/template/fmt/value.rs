@@ -129,7 +129,8 @@ impl Printer<'_> {
         let syntax = self.flags.sharp_v;
         if syntax {
             // Go calls the type by two names, depending on where it stands.
-            self.write(if depth == 0 { b"[]byte{" } else { b"[]uint8{" })?;
+            let by_value = depth > 0 || !matches!(verb, 'v' | 'd');
+            self.write(if by_value { b"[]uint8{" } else { b"[]byte{" })?;
         } else {
             self.write(b"[")?;
         }

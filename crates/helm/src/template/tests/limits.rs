@@ -260,3 +260,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_widest_formats_are_those_of_go() {
+    let mut budget = Budget::new(1000, 64 << 20);
+    let mut length = |format: &str, value: Value| {
+        fmt::sprintf(&mut budget, format.as_bytes(), &[value])
+            .unwrap()
+            .len()
+    };
+    for verb in ["f", "e", "x"] {
+        let places = length(&format!("%.1000000{verb}"), Value::Float(1.5));
+        assert!((1_000_002..1_000_010).contains(&places), "{verb}: {places}");
+    }
+    assert_eq!(length("%.1000000g", Value::Float(1.5)), 3);
+    assert_eq!(length("%1000000v", Value::Float(1.5)), 1_000_000);
+    assert_eq!(length("%.1000000d", Value::int(1)), 1_000_000);
+    assert_eq!(length("%.1000000U", Value::int(1)), 1_000_002);
+    assert_eq!(length("%#.1000000g", Value::Float(1.5)), 1_000_001);
+}
