@@ -143,6 +143,16 @@ impl Budget {
         }
     }
 
+    /// The steps taken so far.
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The bytes taken so far.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes `count` steps.
     pub fn step(&mut self, count: u64) -> Result<(), LimitReached> {
         self.steps = self.steps.saturating_add(count);

@@ -33,7 +33,7 @@ impl Execution<'_> {
                     && pipe.variables.is_empty()
                 {
                     self.at = id;
-                    self.output(source, &value.value)?;
+                    self.output(source, &value)?;
                 }
             }
             Node::Branch(branch) => return self.deeper(|this| this.branch(source, branch, id, dot)),
@@ -48,8 +48,8 @@ impl Execution<'_> {
         Ok(Flow::Next)
     }
 
-    fn output(&mut self, source: &Source, value: &Value) -> Result<(), Stop> {
-        match value {
+    fn output(&mut self, source: &Source, operand: &Operand) -> Result<(), Stop> {
+        match &operand.value {
             Value::Nil => {
                 self.call.budget.take(10)?;
                 self.out.extend_from_slice(b"<no value>");
@@ -58,6 +58,12 @@ impl Execution<'_> {
                 let node = source.text_of(self.at);
                 let text = format!("can't print {node} of type {}", object.type_name());
                 return Err(self.fail(source, &text));
+            }
+            // A field of a struct has an address, and so the methods of pointers; in an interface it has not.
+            Value::Object(object) if !operand.boxed && object.print_in_place().is_some() => {
+                let text = object.print_in_place().unwrap_or_default();
+                self.call.budget.take(text.len())?;
+                self.out.extend_from_slice(&text);
             }
             value => fmt::print(self.call.budget, &mut self.out, value)?,
         }
@@ -97,13 +103,14 @@ impl Execution<'_> {
             mark: self.variables.len(),
         };
         let ran = match &value {
+            Value::Object(object) if matches!(object.kind(), Kind::Struct | Kind::Ptr) => {
+                return Err(self.cannot_range(source, &value)?);
+            }
             Value::Object(object) => match object.plain() {
                 Value::List(list) => self.range_list(&round, &list)?,
                 Value::Map(map) => self.range_map(&round, &map)?,
                 Value::Bytes(bytes) => self.range_bytes(&round, &bytes)?,
-                plain @ (Value::Int(..) | Value::Uint(..)) if object.kind() != Kind::Struct => {
-                    self.range_number(&round, &plain)?
-                }
+                plain @ (Value::Int(..) | Value::Uint(..)) => self.range_number(&round, &plain)?,
                 _ => return Err(self.cannot_range(source, &value)?),
             },
             Value::List(list) => self.range_list(&round, list)?,
