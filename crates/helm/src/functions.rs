@@ -23,6 +23,8 @@ mod dates;
 mod defaults;
 mod dicts;
 mod equal;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod lists;
 mod math;

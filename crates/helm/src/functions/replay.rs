@@ -214,7 +214,7 @@ fn difference(case: &mut Case) -> Option<String> {
         .iter()
         .map(|json| decode(json, &mut maps))
         .collect();
-    let mut budget = Budget::new(1_000_000, 64 << 20);
+    let mut budget = Budget::new(10_000_000, 64 << 20);
     let mut world = World::new((0, 0), 0);
     let mut call = Call {
         budget: &mut budget,
