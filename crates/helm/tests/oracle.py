@@ -24,6 +24,7 @@ U+FFFD.
 import io
 import json
 import os
+import resource
 import sys
 import tarfile
 import time
@@ -33,6 +34,9 @@ os.environ["TZ"] = "UTC"
 
 import helm_python  # noqa: E402
 from helm_python import _native  # noqa: E402
+
+
+LIMIT = 8 << 30
 
 
 def archive(files):
@@ -102,6 +106,8 @@ def answer(request):
 
 
 def main():
+    # A chart that wants all memory ends this process alone.
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
     # The library and its log share standard output's descriptor with nobody.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)

@@ -64,7 +64,9 @@ impl Expected {
         for (case, answer) in &self.cases {
             match answer {
                 Answer::Error(text) => section(&mut out, &format!("{case}: error"), text),
-                Answer::Files(files) if files.is_empty() => section(&mut out, &format!("{case}: nothing"), "\n"),
+                Answer::Files(files) if files.is_empty() => {
+                    section(&mut out, &format!("{case}: nothing"), "\n")
+                }
                 Answer::Files(files) => {
                     for (path, text) in files {
                         section(&mut out, &format!("{case}: {path}"), text);
