@@ -50,6 +50,14 @@ pub enum FunctionError {
     /// The function says no; the template's error wraps this text.
     #[error("{0}")]
     Failed(String),
+    /// The same with the error below it, as `%w` wraps it in Go: the text holds the text of the cause.
+    #[error("{text}")]
+    Wrapped {
+        /// The whole text.
+        text: String,
+        /// The error below.
+        cause: Box<FunctionError>,
+    },
     /// A limit was reached; nothing may catch or hide this.
     #[error(transparent)]
     Limit(#[from] LimitReached),
@@ -69,6 +77,17 @@ impl FunctionError {
     /// The failure with this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self::Failed(text.into())
+    }
+
+    /// The failure with this text before that of its cause. A limit stays what it is.
+    pub fn wrap(self, text: &str) -> Self {
+        match self {
+            Self::Limit(_) => self,
+            cause => Self::Wrapped {
+                text: format!("{text}{cause}"),
+                cause: Box::new(cause),
+            },
+        }
     }
 }
 
@@ -123,6 +142,16 @@ impl Budget {
         }
     }
 
+    /// The steps taken so far.
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The bytes taken so far.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes `count` steps.
     pub fn step(&mut self, count: u64) -> Result<(), LimitReached> {
         self.steps = self.steps.saturating_add(count);
@@ -145,5 +174,24 @@ impl Budget {
             });
         }
         Ok(())
+    }
+}
+
+impl Param {
+    /// The name of the type in Go.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "interface {}",
+            Self::String => "string",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Float64 => "float64",
+            Self::Bytes => "[]uint8",
+            Self::List => "[]interface {}",
+            Self::Strings => "[]string",
+            Self::Map => "map[string]interface {}",
+            Self::Other(name) => name,
+        }
     }
 }

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 pub use complete::{Fetch, FetchError, Fetched, FetchedContent, Wanted};
 pub use error::LoadError;
+pub(crate) use load::extension;
 pub(crate) use plain::Plain;
-pub(crate) use reading::{documents, merged, read_yaml};
+pub(crate) use reading::{json_kind, merged, of_json, read_values};
 
 use crate::{ChartFile, ChartMetadata, Dependency};
 

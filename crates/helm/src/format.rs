@@ -25,6 +25,7 @@ mod yaml;
 
 pub use functions::functions;
 pub use json::{JsonStyle, from_json, to_json};
+pub(crate) use yaml::from_yaml_kept;
 pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};
 
 use crate::call::{FunctionError, LimitReached};

@@ -26,6 +26,10 @@ mod lists;
 mod math;
 mod merge;
 mod reflect;
+mod regex;
+#[cfg(test)]
+mod replay;
+mod semver;
 mod strings;
 mod text;
 mod unicode;
@@ -47,6 +51,8 @@ pub fn functions() -> &'static [Function] {
             convert::FUNCTIONS,
             math::FUNCTIONS,
             reflect::FUNCTIONS,
+            semver::FUNCTIONS,
+            regex::FUNCTIONS,
         ]
         .concat();
         all.sort_by_key(|function| function.name);

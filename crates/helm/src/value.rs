@@ -248,6 +248,28 @@ impl Kind {
     }
 }
 
+/// Lets go of values without a call for each level of nesting: a chart can nest them deeper than a stack is.
+fn release(values: impl IntoIterator<Item = Value>) {
+    let mut nested = Vec::new();
+    for value in values {
+        if matches!(value, Value::List(_) | Value::Map(_)) {
+            nested.push(value);
+        }
+    }
+    while let Some(value) = nested.pop() {
+        let inner = match value {
+            Value::List(list) => list.into_items(),
+            Value::Map(map) => map.into_values(),
+            _ => continue,
+        };
+        nested.extend(
+            inner
+                .into_iter()
+                .filter(|value| matches!(value, Value::List(_) | Value::Map(_))),
+        );
+    }
+}
+
 impl From<bool> for Value {
     fn from(value: bool) -> Self {
         Self::Bool(value)
@@ -287,5 +309,28 @@ impl From<Map> for Value {
 impl From<List> for Value {
     fn from(value: List) -> Self {
         Self::List(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deep_nesting_is_let_go_of() {
+        let mut value = Value::Nil;
+        for round in 0..200_000 {
+            value = if round % 2 == 0 {
+                Value::list([value])
+            } else {
+                Value::map([("a", value)])
+            };
+        }
+        drop(value);
+    }
+
+    #[test]
+    fn values_are_small() {
+        assert!(size_of::<Value>() <= 24);
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::metadata::{self, Draft};
-use super::reading::{read_defaults, read_yaml};
-use super::{Chart, LoadError, Plain, Profile};
+use super::{Chart, LoadError, Plain, Profile, read_values};
+use crate::call::{Budget, FunctionError};
+use crate::format::from_yaml_kept;
+use crate::value::Value;
 use crate::{ChartFile, ChartMetadata, IgnoreRules, archive};
 
 /// How deep charts may stand in charts, and how many of them there may be; Helm has no bounds.
@@ -13,6 +15,8 @@ const MAX_DEPTH: u64 = 32;
 const MAX_CHARTS: u64 = 2_000;
 /// How much the archives within an archive may hold together: what Helm allows each of them.
 const MAX_NESTED: u64 = 400 << 20;
+const MAX_STEPS: u64 = 100_000_000;
+const MAX_MEMORY: u64 = 2 << 30;
 
 impl Chart {
     /// Loads the chart that these files of a folder are, with paths relative to it; `.helmignore` is applied.
@@ -54,6 +58,8 @@ struct Loader {
     profile: Profile,
     charts: u64,
     nested: u64,
+    /// What reading YAML may cost: aliases multiply.
+    budget: Budget,
 }
 
 impl Loader {
@@ -62,6 +68,7 @@ impl Loader {
             profile,
             charts: 0,
             nested: 0,
+            budget: Budget::new(MAX_STEPS, MAX_MEMORY),
         }
     }
 
@@ -113,8 +120,9 @@ impl Loader {
                 "Chart.yaml" => {}
                 "Chart.lock" => chart.locked = self.locked(&file.bytes, "Chart.lock")?,
                 "values.yaml" => {
-                    chart.values =
-                        read_defaults(&file.bytes, self.profile).map_err(document("values.yaml"))?;
+                    let values = read_values(&file.bytes, self.profile, &mut self.budget);
+                    let values = values.map_err(document("values.yaml"))?;
+                    chart.values = Plain::of(&Value::Map(values));
                 }
                 "values.schema.json" => chart.schema = Some(Arc::new(file)),
                 "requirements.yaml" => {
@@ -191,23 +199,282 @@ impl Loader {
         })
     }
 
-    fn apply(&self, draft: &mut Draft, bytes: &[u8], file: &'static str) -> Result<(), LoadError> {
-        let value = read_yaml(bytes).map_err(document(file))?;
-        draft.apply(&value, self.profile).map_err(document(file))
+    fn apply(&mut self, draft: &mut Draft, bytes: &[u8], file: &'static str) -> Result<(), LoadError> {
+        let value = from_yaml_kept(bytes, &mut self.budget).map_err(document(file))?;
+        let applied = draft.apply(&value, self.profile);
+        applied.map_err(|problem| LoadError::Document { file, problem })
     }
 
-    fn locked(&self, bytes: &[u8], file: &'static str) -> Result<Vec<crate::Dependency>, LoadError> {
-        let value = read_yaml(bytes).map_err(document(file))?;
-        metadata::locked(&value, self.profile).map_err(document(file))
+    fn locked(&mut self, bytes: &[u8], file: &'static str) -> Result<Vec<crate::Dependency>, LoadError> {
+        let value = from_yaml_kept(bytes, &mut self.budget).map_err(document(file))?;
+        let locked = metadata::locked(&value, self.profile);
+        locked.map_err(|problem| LoadError::Document { file, problem })
     }
 }
 
-fn document(file: &'static str) -> impl Fn(String) -> LoadError {
-    move |problem| LoadError::Document { file, problem }
+fn document(file: &'static str) -> impl Fn(FunctionError) -> LoadError {
+    move |problem| match problem {
+        FunctionError::Limit(limit) => LoadError::Limit {
+            what: limit.what,
+            limit: limit.limit,
+        },
+        problem => LoadError::Document {
+            file,
+            problem: problem.to_string(),
+        },
+    }
 }
 
 /// What `filepath.Ext` gives: from the last dot of the last component on.
 pub(crate) fn extension(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.rfind('.').and_then(|at| name.get(at..)).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHART: &str = "apiVersion: v2\nname: a\nversion: 1.0.0\n";
+
+    fn files(all: &[(&str, &str)]) -> Vec<ChartFile> {
+        let file = |(path, text): &(&str, &str)| ChartFile {
+            path: (*path).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        all.iter().map(file).collect()
+    }
+
+    fn problem(all: &[(&str, &str)], profile: Profile) -> String {
+        Chart::from_files(files(all), profile).unwrap_err().to_string()
+    }
+
+    /// The words of Helm 4.2.3 and 3.19.0.
+    #[test]
+    fn what_helm_refuses_is_refused_in_its_words() {
+        let json = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+        let cases = [
+            (
+                "maintainers: 5",
+                format!(
+                    "cannot load Chart.yaml: {json} number into Go struct field Metadata.maintainers of type []*v2.Maintainer"
+                ),
+            ),
+            (
+                "maintainers: [null]",
+                "validation: maintainers must not contain empty or null nodes".to_owned(),
+            ),
+            (
+                "maintainers: [{name: [a]}]",
+                format!(
+                    "cannot load Chart.yaml: {json} array into Go struct field Maintainer.maintainers.name of type string"
+                ),
+            ),
+            (
+                "dependencies: [null]",
+                "validation: dependencies must not contain empty or null nodes".to_owned(),
+            ),
+            (
+                "dependencies: [{name: a, alias: x y}]",
+                "validation: dependency \"a\" has disallowed characters in the alias".to_owned(),
+            ),
+            (
+                "dependencies: [{name: a},{name: a}]",
+                "validation: more than one dependency with name or alias \"a\"".to_owned(),
+            ),
+            (
+                "dependencies: [{name: a, import-values: 5}]",
+                format!(
+                    "cannot load Chart.yaml: {json} number into Go struct field Dependency.dependencies.import-values of type []interface {{}}"
+                ),
+            ),
+            (
+                "type: x",
+                "validation: chart.metadata.type must be application or library".to_owned(),
+            ),
+            (
+                "keywords: a",
+                format!(
+                    "cannot load Chart.yaml: {json} string into Go struct field Metadata.keywords of type []string"
+                ),
+            ),
+            (
+                "annotations: {a: [b]}",
+                format!(
+                    "cannot load Chart.yaml: {json} array into Go struct field Metadata.annotations of type string"
+                ),
+            ),
+            (
+                "annotations: [b]",
+                format!(
+                    "cannot load Chart.yaml: {json} array into Go struct field Metadata.annotations of type map[string]string"
+                ),
+            ),
+            (
+                "deprecated: x",
+                format!(
+                    "cannot load Chart.yaml: {json} string into Go struct field Metadata.deprecated of type bool"
+                ),
+            ),
+            (
+                "version: one",
+                "validation: chart.metadata.version \"one\" is invalid".to_owned(),
+            ),
+            (
+                "name: a/b",
+                "validation: chart.metadata.name \"a/b\" is invalid".to_owned(),
+            ),
+            (
+                "name: ''",
+                "validation: chart.metadata.name is required".to_owned(),
+            ),
+            (
+                "version: ''",
+                "validation: chart.metadata.version is required".to_owned(),
+            ),
+        ];
+        for (line, expected) in cases {
+            let text = format!("{CHART}{line}\n");
+            assert_eq!(
+                problem(&[("Chart.yaml", &text)], Profile::Helm4),
+                expected,
+                "{line}"
+            );
+            let three = expected.replace("v2.", "chart.");
+            assert_eq!(problem(&[("Chart.yaml", &text)], Profile::Helm3), three, "{line}");
+        }
+        assert_eq!(
+            problem(&[("values.yaml", "")], Profile::Helm4),
+            "Chart.yaml file is missing"
+        );
+        assert_eq!(
+            problem(
+                &[("Chart.yaml", CHART), ("values.yaml", "a: 1\n--- x\nb: 2\n")],
+                Profile::Helm4
+            ),
+            "cannot load values.yaml: error reading yaml document: invalid Yaml document separator: x"
+        );
+        assert_eq!(
+            problem(&[("Chart.yaml", CHART), ("charts/README.md", "")], Profile::Helm4),
+            "error unpacking subchart README.md in a: Chart.yaml file is missing"
+        );
+        assert_eq!(
+            problem(&[("Chart.yaml", CHART), ("charts/b.tgz/x", "")], Profile::Helm4),
+            "error unpacking subchart tar in a: expected b.tgz, got b.tgz/x"
+        );
+    }
+
+    #[test]
+    fn scalars_become_texts_as_yaml_has_them() {
+        let text = "apiVersion: v2\nname: a\nversion: 1.10\nappVersion: 20240101\nkubeVersion: true\n";
+        let chart = Chart::from_files(files(&[("Chart.yaml", text)]), Profile::Helm4).unwrap();
+        let metadata = chart.metadata();
+        assert_eq!(
+            (
+                metadata.version.as_str(),
+                metadata.app_version.as_str(),
+                metadata.kube_version.as_str()
+            ),
+            ("1.1", "20240101", "true")
+        );
+    }
+
+    #[test]
+    fn every_file_finds_its_place() {
+        let child = "apiVersion: v2\nname: child\nversion: 1.0.0\n";
+        let all = files(&[
+            ("Chart.yaml", "name: a\nversion: 1.0.0\n"),
+            (".helmignore", "*.bak\n"),
+            ("x.bak", ""),
+            (
+                "requirements.yaml",
+                "dependencies:\n- {name: child, version: 1.x.x}\n",
+            ),
+            ("values.yaml", "\u{feff}a: 1\n"),
+            ("values.schema.json", "{}"),
+            ("templates/x.yaml", ""),
+            ("templates/.hidden", ""),
+            ("crds/x.yaml", ""),
+            ("charts/child/Chart.yaml", child),
+            ("charts/child/deep/file.txt", ""),
+            ("charts/_off/x", ""),
+            ("charts/.off/x", ""),
+            ("charts/child.prov", ""),
+        ]);
+        let chart = Chart::from_files(all, Profile::Helm4).unwrap();
+        let paths = |files: &mut dyn Iterator<Item = &ChartFile>| {
+            files.map(|file| file.path.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&mut chart.templates()), ["templates/x.yaml"]);
+        assert_eq!(
+            paths(&mut chart.files()),
+            [
+                ".helmignore",
+                "charts/child.prov",
+                "crds/x.yaml",
+                "requirements.yaml"
+            ]
+        );
+        assert_eq!(chart.dependencies().len(), 1);
+        assert_eq!(paths(&mut chart.dependencies()[0].files()), ["deep/file.txt"]);
+        assert_eq!(chart.metadata().api_version, "v1");
+        assert!(chart.missing().is_empty() && chart.schema().is_some());
+    }
+
+    #[test]
+    fn an_archive_gives_the_chart_that_its_folder_gives() {
+        let child = crate::package(files(&[(
+            "Chart.yaml",
+            "apiVersion: v2\nname: child\nversion: 1.0.0\n",
+        )]))
+        .unwrap();
+        let mut all = files(&[
+            ("Chart.yaml", CHART),
+            ("templates/x.yaml", "x"),
+            ("values.yaml", "a: {b: [1]}\n"),
+        ]);
+        all.push(ChartFile {
+            path: "charts/child-1.0.0.tgz".to_owned(),
+            bytes: child,
+        });
+        let archive = crate::package(all.clone()).unwrap();
+        let one = Chart::from_files(all, Profile::Helm4).unwrap();
+        let other = Chart::from_archive(&archive, Profile::Helm4).unwrap();
+        assert_eq!(format!("{one:?}"), format!("{other:?}"));
+        assert_eq!(one.dependencies()[0].metadata().name, "child");
+    }
+
+    #[test]
+    fn charts_in_charts_without_end_are_refused() {
+        let mut archive = crate::package(files(&[("Chart.yaml", CHART)])).unwrap();
+        for _ in 0..40 {
+            let mut all = files(&[("Chart.yaml", CHART)]);
+            all.push(ChartFile {
+                path: "charts/a.tgz".to_owned(),
+                bytes: archive,
+            });
+            archive = crate::package(all).unwrap();
+        }
+        let result = Chart::from_archive(&archive, Profile::Helm4);
+        assert!(
+            matches!(
+                &result,
+                Err(LoadError::Limit {
+                    what: "charts within charts",
+                    ..
+                })
+            ),
+            "{result:?}"
+        );
+        let many: Vec<(String, &str)> = (0..3000)
+            .map(|n| (format!("charts/c{n}/Chart.yaml"), CHART))
+            .collect();
+        let mut all: Vec<(&str, &str)> = many.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        all.push(("Chart.yaml", CHART));
+        let result = Chart::from_files(files(&all), Profile::Helm4);
+        assert!(
+            matches!(&result, Err(LoadError::Limit { what: "charts", .. })),
+            "{result:?}"
+        );
+    }
 }

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
-use crate::value::Value;
+use crate::value::{Str, Value};
 use crate::{ChartMetadata, Dependency, LooseVersion, Maintainer};
 
-use super::reading::json_kind;
-use super::{LoadError, Profile};
+use super::{LoadError, Profile, json_kind};
 
 /// Metadata on its way: lists may hold nulls until they are checked.
 #[derive(Debug, Default)]
@@ -26,6 +25,7 @@ struct Place<'a> {
 }
 
 type Problem = String;
+type Entries = [(Str, Value)];
 
 impl Draft {
     /// Sets what a document says, and leaves the rest.
@@ -222,7 +222,6 @@ fn text(value: &Value, target: &mut String, place: &Place<'_>) -> Result<(), Pro
         Value::Bool(value) => *target = value.to_string(),
         Value::Int(_, value) => *target = value.to_string(),
         Value::Uint(_, value) => *target = value.to_string(),
-        // A whole number was written as one nearly always, and is printed as one.
         Value::Float(value) => *target = value.to_string(),
         other => return Err(place.wrong(other, "string")),
     }
@@ -280,7 +279,7 @@ fn structs<T>(
     value: &Value,
     place: &Place<'_>,
     structure: &'static str,
-    read: fn(&[(crate::value::Str, Value)], &Place<'_>) -> Result<T, Problem>,
+    read: fn(&Entries, &Place<'_>) -> Result<T, Problem>,
 ) -> Result<(Vec<T>, bool), Problem> {
     let full = format!("{}.{structure}", package(place.profile));
     let items = match value {
@@ -316,7 +315,7 @@ fn inside<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
     }
 }
 
-fn maintainer(entries: &[(crate::value::Str, Value)], place: &Place<'_>) -> Result<Maintainer, Problem> {
+fn maintainer(entries: &Entries, place: &Place<'_>) -> Result<Maintainer, Problem> {
     let mut out = Maintainer::default();
     for (key, value) in entries {
         match key.text().to_ascii_lowercase().as_str() {
@@ -329,7 +328,7 @@ fn maintainer(entries: &[(crate::value::Str, Value)], place: &Place<'_>) -> Resu
     Ok(out)
 }
 
-fn dependency(entries: &[(crate::value::Str, Value)], place: &Place<'_>) -> Result<Dependency, Problem> {
+fn dependency(entries: &Entries, place: &Place<'_>) -> Result<Dependency, Problem> {
     let mut out = Dependency::default();
     for (key, value) in entries {
         match key.text().to_ascii_lowercase().as_str() {

@@ -29,6 +29,12 @@ pub fn from_yaml(text: &[u8], budget: &mut Budget) -> Result<Value, FunctionErro
         .map_err(|error| prefixed("error converting YAML to JSON: ", error))
 }
 
+/// The first document as YAML itself has it: whole numbers stay whole, which tells when they become strings.
+pub(crate) fn from_yaml_kept(text: &[u8], budget: &mut Budget) -> Result<Value, FunctionError> {
+    build::load(text, build::Numbers::Kept, budget)
+        .map_err(|error| prefixed("error converting YAML to JSON: ", error))
+}
+
 /// The first document, as `yaml.Unmarshal` reads it into a `map[string]interface{}`; nothing at all is an empty map.
 pub fn from_yaml_map(text: &[u8], budget: &mut Budget) -> Result<Map, FunctionError> {
     match from_yaml(text, budget)? {
@@ -59,6 +65,6 @@ fn mismatch(value: &Value, wanted: &str) -> FunctionError {
 fn prefixed(prefix: &str, error: FunctionError) -> FunctionError {
     match error {
         FunctionError::Failed(text) => FunctionError::Failed(format!("{prefix}{text}")),
-        limit @ FunctionError::Limit(_) => limit,
+        other => other,
     }
 }

@@ -1,9 +1,14 @@
 //! Go's `reflect.DeepEqual`.
 
-use super::args::{MAX_DEPTH, too_deep};
+use std::rc::Rc;
+
+use super::{
+    args::{MAX_DEPTH, too_deep},
+    semver::Version,
+};
 use crate::{
     call::{Budget, FunctionError},
-    value::Value,
+    value::{Object, Value},
 };
 
 /// Whether both are of the same type and equal, down to the last item.
@@ -19,6 +24,11 @@ pub(super) fn one_of(budget: &mut Budget, items: &[Value], value: &Value) -> Res
         }
     }
     Ok(false)
+}
+
+/// A semantic version, which is equal only if it was written the same way.
+fn version(object: &Rc<dyn Object>) -> Option<&Version> {
+    object.as_any().downcast_ref()
 }
 
 #[expect(clippy::float_cmp, reason = "Go compares them exactly")]
@@ -71,8 +81,11 @@ fn equal(budget: &mut Budget, one: &Value, other: &Value, depth: usize) -> Resul
             true
         }
         (Value::Object(one), Value::Object(other)) => {
-            if std::rc::Rc::ptr_eq(one, other) {
+            if Rc::ptr_eq(one, other) {
                 return Ok(true);
+            }
+            if let (Some(one), Some(other)) = (version(one), version(other)) {
+                return Ok(one == other);
             }
             one.type_name() == other.type_name()
                 && one.stringer() == other.stringer()

@@ -56,12 +56,8 @@ fn nil_list() -> Value {
     List::nil(ListType::Any).into()
 }
 
-/// `list` without arguments gives a nil slice, as any Go function of variadic arguments that returns them.
 fn make(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     charge(call, args.len())?;
-    if args.is_empty() {
-        return Ok(nil_list());
-    }
     Ok(list(args.to_vec()))
 }
 

@@ -145,9 +145,14 @@ fn new_is_nil(new: &Value) -> bool {
 /// Sets a key, if the types allow it.
 fn put(into: &Map, from: &Map, key: crate::value::Str, value: Value) -> Result<(), FunctionError> {
     if into.map_type() == MapType::String && from.map_type() != MapType::String {
-        return Err(FunctionError::new(
-            "reflect.Value.SetMapIndex: value of type interface {} is not assignable to type string",
-        ));
+        let name = if value.kind() == Kind::Slice {
+            value.type_name()
+        } else {
+            "interface {}"
+        };
+        return Err(FunctionError::new(format!(
+            "reflect.Value.SetMapIndex: value of type {name} is not assignable to type string"
+        )));
     }
     into.insert(key, value);
     Ok(())

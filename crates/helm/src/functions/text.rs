@@ -95,7 +95,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// A `float64` as `%v` prints it: the shortest digits that read back the same, with an exponent from 1e+21 and
+/// A `float64` as `%v` prints it: the shortest digits that read back the same, with an exponent from 1e+06 and
 /// below 1e-4.
 pub(super) fn float(value: f64) -> String {
     if value.is_nan() {
@@ -107,7 +107,7 @@ pub(super) fn float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{value}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };

@@ -6,11 +6,21 @@ use super::Value;
 
 /// A slice, cheap to clone and without a way to change it.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct List(Rc<Inner>);
+
+/// Behind one pointer, so that a [`Value`] stays small.
+#[derive(Debug)]
+struct Inner {
     kind: ListType,
     /// A nil slice: it prints like an empty one, but is `null` in JSON and YAML.
     nil: bool,
-    items: Rc<[Value]>,
+    items: Vec<Value>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        super::release(std::mem::take(&mut self.items));
+    }
 }
 
 /// The element types that templates meet.
@@ -31,30 +41,35 @@ pub enum ListType {
 impl List {
     /// A list of the type; every item must be of it.
     pub fn new(kind: ListType, items: impl IntoIterator<Item = Value>) -> Self {
-        Self {
+        Self(Rc::new(Inner {
             kind,
             nil: false,
             items: items.into_iter().collect(),
-        }
+        }))
     }
 
     /// The nil slice of the type.
     pub fn nil(kind: ListType) -> Self {
-        Self {
+        Self(Rc::new(Inner {
             kind,
             nil: true,
-            items: Rc::from([]),
-        }
+            items: Vec::new(),
+        }))
     }
 
     /// The type.
-    pub const fn list_type(&self) -> ListType {
-        self.kind
+    pub fn list_type(&self) -> ListType {
+        self.0.kind
     }
 
     /// Whether it is a nil slice.
-    pub const fn is_nil(&self) -> bool {
-        self.nil
+    pub fn is_nil(&self) -> bool {
+        self.0.nil
+    }
+
+    /// The items, taken out if nobody else holds the list.
+    pub(super) fn into_items(self) -> Vec<Value> {
+        Rc::into_inner(self.0).map_or_else(Vec::new, |mut inner| std::mem::take(&mut inner.items))
     }
 }
 
@@ -62,11 +77,20 @@ impl std::ops::Deref for List {
     type Target = [Value];
 
     fn deref(&self) -> &[Value] {
-        &self.items
+        &self.0.items
     }
 }
 
 impl ListType {
+    /// Whether the items have the static type `interface {}`.
+    pub(crate) fn is_boxed(self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Other(name) => name == "[]any" || name == "[]interface {}",
+            _ => false,
+        }
+    }
+
     /// The name in Go.
     pub const fn name(self) -> &'static str {
         match self {

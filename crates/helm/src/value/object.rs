@@ -42,6 +42,12 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// What an action prints that is nothing but this object as a field of another, if that differs: Go finds a
+    /// `String()` with a pointer receiver there, and nowhere else.
+    fn print_in_place(&self) -> Option<Str> {
+        None
+    }
+
     /// Whether `if` takes it for true; structs always are.
     fn truth(&self) -> bool {
         true

@@ -72,7 +72,8 @@ fn shorten(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
         text.get(at(from)..at(to)).unwrap_or_default()
     };
     let mut offset = offset.min(length);
-    if length.saturating_sub(offset) < width - 3 {
+    // An offset far below zero comes out above in Go.
+    if length.wrapping_sub(offset) < width - 3 {
         offset = length - (width - 3);
     }
     if offset <= 4 {

@@ -95,11 +95,11 @@ pub(super) fn pascal(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     let mut out = String::new();
     // Connectors at the start stay.
     while let Some(char) = chars.next_if(|char| connects(*char)) {
-        if chars.peek().is_none() {
-            out.push(char);
-            return bytes(call, out.into_bytes());
-        }
         out.push(char);
+        if chars.peek().is_none() {
+            // Where there is nothing else, xstrings writes the last one twice.
+            out.push(char);
+        }
     }
     let Some(first) = chars.next() else {
         return bytes(call, out.into_bytes());

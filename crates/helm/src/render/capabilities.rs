@@ -1,0 +1,386 @@
+//! `.Capabilities`: what Kubernetes and Helm can do.
+
+use std::any::Any;
+
+use super::api_versions;
+use crate::call::{Call, FunctionError, Param};
+use crate::chart::Profile;
+use crate::value::{Kind, List, ListType, Method, Object, Str, Value};
+
+/// What a cluster can do, without asking one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The version of Kubernetes.
+    pub kube: KubeVersion,
+    /// The API versions that `.Capabilities.APIVersions.Has` finds.
+    pub api_versions: Vec<String>,
+    /// The version of Helm that templates see, such as `v4.2.3`.
+    pub helm: String,
+}
+
+/// A version of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeVersion {
+    version: String,
+    normalized: String,
+    major: String,
+    minor: String,
+}
+
+/// Text that is no version of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid kube version '{text}': {problem}")]
+pub struct KubeVersionError {
+    text: String,
+    problem: String,
+}
+
+impl Capabilities {
+    /// What Helm assumes of a cluster that it does not ask: the Kubernetes version it was built for, and every API
+    /// version that its client library knows.
+    pub fn new(profile: Profile) -> Self {
+        let (kube, helm) = match profile {
+            Profile::Helm3 => ("v1.34.0", "v3.19.0"),
+            Profile::Helm4 => ("v1.36.0", "v4.2.3"),
+        };
+        Self {
+            kube: KubeVersion::plain(kube),
+            api_versions: api_versions::known(profile).map(str::to_owned).collect(),
+            helm: helm.to_owned(),
+        }
+    }
+
+    pub(super) fn value(&self, profile: Profile) -> Value {
+        Value::object(CapabilitiesObject {
+            all: self.clone(),
+            profile,
+        })
+    }
+}
+
+impl KubeVersion {
+    fn plain(version: &str) -> Self {
+        let mut parts = version.trim_start_matches('v').split('.');
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        Self {
+            version: version.to_owned(),
+            normalized: version.to_owned(),
+            major: part(),
+            minor: part(),
+        }
+    }
+
+    /// Reads a version as `--kube-version` takes it (`k8s.io/apimachinery`, `version.ParseGeneric`): two numbers or
+    /// more, and then anything. Helm 4 keeps the text for templates, Helm 3 keeps the numbers.
+    pub fn parse(text: &str, profile: Profile) -> Result<Self, KubeVersionError> {
+        let refuse = |problem: String| KubeVersionError {
+            text: text.to_owned(),
+            problem,
+        };
+        let trimmed = text.trim();
+        let bare = trimmed.strip_prefix('v').unwrap_or(trimmed);
+        let end = bare
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(bare.len());
+        let numbers = bare.get(..end).unwrap_or_default();
+        let parts: Vec<&str> = numbers.split('.').collect();
+        if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
+            return Err(refuse(format!("could not parse {text:?} as version")));
+        }
+        for part in &parts {
+            if part.len() > 1 && part.starts_with('0') {
+                return Err(refuse(format!(
+                    "illegal zero-prefixed version component {part:?} in {text:?}"
+                )));
+            }
+            if part.parse::<u64>().is_err() {
+                return Err(refuse(format!(
+                    "illegal non-numeric version component {part:?} in {text:?}: strconv.ParseUint: parsing {part:?}: value out of range"
+                )));
+            }
+        }
+        let normalized = format!("v{}", parts.join("."));
+        let version = match profile {
+            Profile::Helm3 => normalized.clone(),
+            Profile::Helm4 if text.starts_with('v') => text.to_owned(),
+            Profile::Helm4 => format!("v{text}"),
+        };
+        let part = |at: usize| parts.get(at).copied().unwrap_or_default().to_owned();
+        Ok(Self {
+            version,
+            normalized,
+            major: part(0),
+            minor: part(1),
+        })
+    }
+
+    /// The whole version, such as `v1.33.4-gke.1245000`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The version that ranges are compared with: without what follows the numbers.
+    pub(super) fn normalized(&self) -> &str {
+        &self.normalized
+    }
+
+    fn plain_value(&self) -> Value {
+        Value::map([
+            ("Major", Value::from(self.major.as_str())),
+            ("Minor", Value::from(self.minor.as_str())),
+            ("Version", Value::from(self.version.as_str())),
+        ])
+    }
+}
+
+#[derive(Debug)]
+struct CapabilitiesObject {
+    all: Capabilities,
+    profile: Profile,
+}
+
+impl CapabilitiesObject {
+    fn versions(&self) -> Value {
+        Value::object(VersionSet {
+            name: match self.profile {
+                Profile::Helm3 => "chartutil.VersionSet",
+                Profile::Helm4 => "common.VersionSet",
+            },
+            versions: List::new(
+                ListType::String,
+                self.all
+                    .api_versions
+                    .iter()
+                    .map(|text| Value::from(text.as_str())),
+            ),
+        })
+    }
+
+    fn helm(&self) -> Value {
+        Value::object(BuildInfo {
+            version: self.all.helm.clone(),
+            client: (self.profile == Profile::Helm4).then_some(CLIENT),
+        })
+    }
+}
+
+impl Object for CapabilitiesObject {
+    fn type_name(&self) -> &'static str {
+        match self.profile {
+            Profile::Helm3 => "*chartutil.Capabilities",
+            Profile::Helm4 => "*common.Capabilities",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ptr
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "KubeVersion" => Some(Value::object(KubeVersionObject {
+                version: self.all.kube.clone(),
+                profile: self.profile,
+            })),
+            "APIVersions" => Some(self.versions()),
+            "HelmVersion" => Some(self.helm()),
+            _ => None,
+        }
+    }
+
+    fn plain(&self) -> Value {
+        Value::map([
+            ("APIVersions", self.versions()),
+            ("HelmVersion", self.helm()),
+            ("KubeVersion", self.all.kube.plain_value()),
+        ])
+    }
+}
+
+#[derive(Debug)]
+struct KubeVersionObject {
+    version: KubeVersion,
+    profile: Profile,
+}
+
+fn kube(object: &dyn Object, pick: fn(&KubeVersionObject) -> &str) -> Result<Value, FunctionError> {
+    match object.as_any().downcast_ref::<KubeVersionObject>() {
+        Some(object) => Ok(Value::from(pick(object))),
+        None => Err(FunctionError::new("it is no version of Kubernetes")),
+    }
+}
+
+impl KubeVersionObject {
+    fn shown(&self) -> &str {
+        match self.profile {
+            Profile::Helm3 => &self.version.version,
+            Profile::Helm4 => &self.version.normalized,
+        }
+    }
+}
+
+impl Object for KubeVersionObject {
+    fn type_name(&self) -> &'static str {
+        match self.profile {
+            Profile::Helm3 => "chartutil.KubeVersion",
+            Profile::Helm4 => "common.KubeVersion",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        let text = match name {
+            "Version" => &self.version.version,
+            "Major" => &self.version.major,
+            "Minor" => &self.version.minor,
+            _ => return None,
+        };
+        Some(Value::from(text.as_str()))
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        let call: fn(&dyn Object, &mut Call<'_>, &[Value]) -> Result<Value, FunctionError> = match name {
+            "String" => |object, _, _| kube(object, KubeVersionObject::shown),
+            "GitVersion" => |object, _, _| kube(object, |object| &object.version.version),
+            _ => return None,
+        };
+        Some(Method {
+            params: &[],
+            variadic: None,
+            call,
+        })
+    }
+
+    fn plain(&self) -> Value {
+        self.version.plain_value()
+    }
+
+    /// The struct as it is: `String` has a pointer for its receiver, so functions do not find it.
+    fn print(&self) -> Option<Str> {
+        let KubeVersion {
+            version,
+            normalized,
+            major,
+            minor,
+        } = &self.version;
+        Some(Str::from(match self.profile {
+            Profile::Helm3 => format!("{{{version} {major} {minor}}}"),
+            Profile::Helm4 => format!("{{{version} {normalized} {major} {minor}}}"),
+        }))
+    }
+
+    fn print_in_place(&self) -> Option<Str> {
+        Some(Str::from(self.shown()))
+    }
+}
+
+#[derive(Debug)]
+struct VersionSet {
+    name: &'static str,
+    versions: List,
+}
+
+impl Object for VersionSet {
+    fn type_name(&self) -> &'static str {
+        self.name
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Slice
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        (name == "Has").then_some(Method {
+            params: &[Param::String],
+            variadic: None,
+            call: |object, call, arguments| {
+                let set = object.as_any().downcast_ref::<VersionSet>();
+                let (Some(set), Some(Value::String(wanted))) = (set, arguments.first()) else {
+                    return Ok(Value::Bool(false));
+                };
+                call.budget.step(1 + set.versions.len() as u64 / 32)?;
+                let same = |version: &Value| matches!(version, Value::String(text) if text == wanted);
+                Ok(Value::Bool(set.versions.iter().any(same)))
+            },
+        })
+    }
+
+    fn plain(&self) -> Value {
+        Value::List(self.versions.clone())
+    }
+
+    fn truth(&self) -> bool {
+        !self.versions.is_empty()
+    }
+}
+
+/// The version of Helm, with the version of Go that releases of it are built with.
+#[derive(Debug)]
+struct BuildInfo {
+    version: String,
+    client: Option<&'static str>,
+}
+
+/// The Go that the releases of Helm which are followed here were built with.
+const GO: &str = "go1.26.8";
+/// The Kubernetes of its client library, which only Helm 4 tells.
+const CLIENT: &str = "v1.36";
+
+impl Object for BuildInfo {
+    fn type_name(&self) -> &'static str {
+        "version.BuildInfo"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "Version" => Some(Value::from(self.version.as_str())),
+            "GitCommit" | "GitTreeState" => Some(Value::from("")),
+            "GoVersion" => Some(Value::from(GO)),
+            "KubeClientVersion" => self.client.map(Value::from),
+            _ => None,
+        }
+    }
+
+    fn plain(&self) -> Value {
+        let client = self.client.map(|text| ("kube_client_version", text));
+        let entries = [("version", self.version.as_str()), ("go_version", GO)];
+        Value::map(
+            entries
+                .into_iter()
+                .chain(client)
+                .map(|(key, text)| (key, Value::from(text))),
+        )
+    }
+
+    fn print(&self) -> Option<Str> {
+        let client = self.client.map(|text| format!(" {text}"));
+        Some(Str::from(format!(
+            "{{{}   {GO}{}}}",
+            self.version,
+            client.unwrap_or_default()
+        )))
+    }
+}
