@@ -19,12 +19,14 @@
 
 mod functions;
 mod json;
-mod number;
+pub(crate) mod number;
 mod text;
+mod toml;
 mod yaml;
 
-pub use functions::functions;
+pub use functions::{functions, helm3_functions};
 pub use json::{JsonStyle, from_json, to_json};
+pub use toml::{TomlDialect, from_toml, to_toml};
 pub(crate) use yaml::from_yaml_kept;
 pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};
 
@@ -35,9 +37,10 @@ pub const MAX_DEPTH: usize = 512;
 
 /// What is said of anything deeper than [`MAX_DEPTH`].
 fn too_deep() -> FunctionError {
-    LimitReached {
-        what: "levels of nesting",
-        limit: MAX_DEPTH as u64,
-    }
-    .into()
+    DEPTH_LIMIT.into()
 }
+
+const DEPTH_LIMIT: LimitReached = LimitReached {
+    what: "levels of nesting",
+    limit: MAX_DEPTH as u64,
+};

@@ -18,6 +18,7 @@
 
 mod args;
 mod convert;
+mod dates;
 mod defaults;
 mod dicts;
 mod equal;
@@ -25,6 +26,7 @@ mod keys;
 mod lists;
 mod math;
 mod merge;
+mod paths;
 mod reflect;
 mod regex;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod semver;
 mod strings;
 mod text;
 mod unicode;
+mod urls;
 
 use std::sync::LazyLock;
 
@@ -53,6 +56,9 @@ pub fn functions() -> &'static [Function] {
             reflect::FUNCTIONS,
             semver::FUNCTIONS,
             regex::FUNCTIONS,
+            dates::FUNCTIONS,
+            paths::FUNCTIONS,
+            urls::FUNCTIONS,
         ]
         .concat();
         all.sort_by_key(|function| function.name);

@@ -1,9 +1,10 @@
 //! The functions of templates that read and write YAML, JSON and TOML.
 
 use super::{
-    JsonStyle, from_json, from_yaml_list, from_yaml_map,
+    JsonStyle, TomlDialect, from_json, from_toml, from_yaml_list, from_yaml_map,
     json::{mismatch, read},
-    to_json, to_yaml, to_yaml_pretty,
+    to_json, to_toml, to_yaml, to_yaml_pretty,
+    toml::{Refusal, write},
 };
 use crate::{
     call::{Call, Function, FunctionError, Param},
@@ -15,6 +16,11 @@ type Result = std::result::Result<Value, FunctionError>;
 /// The functions by name, Helm's where Helm and Sprig have one of the same name.
 pub fn functions() -> &'static [Function] {
     &FUNCTIONS
+}
+
+/// The functions that are another in Helm 3, whose TOML is older.
+pub fn helm3_functions() -> &'static [Function] {
+    &HELM3_FUNCTIONS
 }
 
 /// A function of one argument.
@@ -34,7 +40,7 @@ const fn one(
 const ANY: &[Param; 1] = &[Param::Any];
 const STRING: &[Param; 1] = &[Param::String];
 
-static FUNCTIONS: [Function; 14] = [
+static FUNCTIONS: [Function; 17] = [
     one("toYaml", ANY, |call, args| quiet(yaml(call, args))),
     one("mustToYaml", ANY, yaml),
     one("toYamlPretty", ANY, |call, args| quiet(yaml_pretty(call, args))),
@@ -62,6 +68,27 @@ static FUNCTIONS: [Function; 14] = [
         from_json(bytes(args), call.budget)
     }),
     one("fromJsonArray", STRING, from_json_array),
+    one("toToml", ANY, |call, args| {
+        toml_or_error(call, args, TomlDialect::Helm4)
+    }),
+    one("mustToToml", ANY, |call, args| {
+        toml(call, args, TomlDialect::Helm4)
+    }),
+    one("fromToml", STRING, |call, args| {
+        from_toml_map(call, args, TomlDialect::Helm4)
+    }),
+];
+
+static HELM3_FUNCTIONS: [Function; 3] = [
+    one("toToml", ANY, |call, args| {
+        toml_or_error(call, args, TomlDialect::Helm3)
+    }),
+    one("mustToToml", ANY, |call, args| {
+        toml(call, args, TomlDialect::Helm3)
+    }),
+    one("fromToml", STRING, |call, args| {
+        from_toml_map(call, args, TomlDialect::Helm3)
+    }),
 ];
 
 /// The argument.
@@ -146,9 +173,31 @@ fn from_json_array(call: &mut Call<'_>, args: &[Value]) -> Result {
     let problem = match read(bytes(args), call.budget) {
         Ok((Value::List(list), None)) => return Ok(Value::List(list)),
         Ok((Value::Nil, None)) => return Ok(Value::List(List::nil(ListType::Any))),
-        Ok((_, Some(problem))) | Err(FunctionError::Failed(problem)) => problem,
-        Ok((other, None)) => mismatch(&other, ListType::Any.name()).to_string(),
+        Ok((Value::List(_), Some(problem))) | Err(FunctionError::Failed(problem)) => problem,
+        Ok((other, _)) => mismatch(&other, ListType::Any.name()).to_string(),
         Err(limit) => return Err(limit),
     };
     Ok(Value::list([problem.into()]))
+}
+
+fn toml(call: &mut Call<'_>, args: &[Value], dialect: TomlDialect) -> Result {
+    to_toml(value(args), dialect, call.budget).map(Value::string)
+}
+
+/// TOML, or the text of the error; what Go panics with stays an error.
+fn toml_or_error(call: &mut Call<'_>, args: &[Value], dialect: TomlDialect) -> Result {
+    match write(value(args), dialect, call.budget) {
+        Ok(text) => Ok(Value::string(text)),
+        Err(Refusal::Error(text)) => Ok(text.into()),
+        Err(Refusal::Panic(text)) => Err(FunctionError::Failed(text)),
+        Err(Refusal::Limit(limit)) => Err(FunctionError::Limit(limit)),
+    }
+}
+
+fn from_toml_map(call: &mut Call<'_>, args: &[Value], dialect: TomlDialect) -> Result {
+    match from_toml(bytes(args), dialect, call.budget) {
+        Ok(map) => Ok(Value::Map(map)),
+        Err(FunctionError::Failed(problem)) => Ok(error_map(&Map::new(MapType::Any, []), problem)),
+        Err(limit) => Err(limit),
+    }
 }

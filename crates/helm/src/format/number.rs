@@ -9,6 +9,33 @@ struct Digits {
 }
 
 impl Digits {
+    /// The digits of a number.
+    fn of(value: f64) -> Self {
+        let mut digits = Self::split(&format!("{value:e}"));
+        digits.settle_tie(value);
+        digits
+    }
+
+    /// Where two numbers of the same length are equally near, Go takes the even one and Rust the larger.
+    fn settle_tie(&mut self, value: f64) {
+        let count = self.figures.len();
+        // Shorter ones are never that near to each other.
+        if count < 15 {
+            return;
+        }
+        let exact = Self::split(&format!("{value:.*e}", count + 25)).figures;
+        let (Some(lower), Some(rest)) = (exact.get(..count), exact.get(count..)) else {
+            return;
+        };
+        let tie = rest
+            .strip_prefix('5')
+            .is_some_and(|zeros| zeros.bytes().all(|zero| zero == b'0'));
+        let even = lower.bytes().last().is_some_and(|digit| digit % 2 == 0);
+        if tie && even {
+            lower.clone_into(&mut self.figures);
+        }
+    }
+
     /// Splits what Rust writes in scientific notation, which has the same shortest digits as Go's.
     fn split(scientific: &str) -> Self {
         let (negative, rest) = match scientific.strip_prefix('-') {
@@ -89,12 +116,12 @@ fn special(value: f64) -> Option<&'static str> {
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)`.
-pub(super) fn general(value: f64) -> String {
-    special(value).map_or_else(|| Digits::split(&format!("{value:e}")).general(), str::to_owned)
+pub(crate) fn general(value: f64) -> String {
+    special(value).map_or_else(|| Digits::of(value).general(), str::to_owned)
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 32)`, how float keys of YAML become strings.
-pub(super) fn general_single(value: f64) -> String {
+pub(crate) fn general_single(value: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "what Go does with a float64 at 32 bits"
@@ -104,11 +131,11 @@ pub(super) fn general_single(value: f64) -> String {
 }
 
 /// A float64 as `encoding/json` writes it; `None` for what JSON cannot say.
-pub(super) fn json(value: f64) -> Option<String> {
+pub(crate) fn json(value: f64) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
-    let digits = Digits::split(&format!("{value:e}"));
+    let digits = Digits::of(value);
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         // `e-09` becomes `e-9`, but `e+09` does not exist here.
@@ -123,13 +150,13 @@ pub(super) fn json(value: f64) -> Option<String> {
 }
 
 /// `strconv.FormatFloat(value, 'f', -1, 64)`.
-pub(super) fn decimal(value: f64) -> String {
-    special(value).map_or_else(|| Digits::split(&format!("{value:e}")).decimal(), str::to_owned)
+pub(crate) fn decimal(value: f64) -> String {
+    special(value).map_or_else(|| Digits::of(value).decimal(), str::to_owned)
 }
 
 /// What `strconv.ParseInt(text, 0, 64)` and, failing that, `strconv.ParseUint(text, 0, 64)` read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whole {
+pub(crate) enum Whole {
     /// It fits an `int64`.
     Int(i64),
     /// It only fits a `uint64`.
@@ -137,7 +164,7 @@ pub(super) enum Whole {
 }
 
 /// Reads a whole number whose base is told by its prefix. The underscores are gone already.
-pub(super) fn whole(text: &[u8]) -> Option<Whole> {
+pub(crate) fn whole(text: &[u8]) -> Option<Whole> {
     let (negative, sign, rest) = match text {
         [b'-', rest @ ..] => (true, true, rest),
         [b'+', rest @ ..] => (false, true, rest),
@@ -164,7 +191,7 @@ pub(super) fn whole(text: &[u8]) -> Option<Whole> {
 }
 
 /// Digits of a base, at least one, that fit 64 bits.
-pub(super) fn unsigned(digits: &[u8], base: u32) -> Option<u64> {
+pub(crate) fn unsigned(digits: &[u8], base: u32) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
@@ -175,7 +202,7 @@ pub(super) fn unsigned(digits: &[u8], base: u32) -> Option<u64> {
 }
 
 /// A float64 of digits, a point and an exponent; `None` if it is too large for one.
-pub(super) fn parse(text: &[u8]) -> Option<f64> {
+pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     value.is_finite().then_some(value)
 }

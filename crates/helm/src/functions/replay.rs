@@ -123,6 +123,15 @@ fn decode(json: &Json, maps: &mut HashMap<i64, Map>) -> Value {
             }
         },
         "v" => Value::object(super::semver::Version::parse(string(1).as_bytes()).unwrap_or_default()),
+        "t" => {
+            let (seconds, nanoseconds) = (parts[1].as_i64().unwrap(), parts[2].as_u64().unwrap());
+            Value::object(super::dates::Time::at(
+                seconds,
+                nanoseconds,
+                string(3),
+                parts[4].as_i64().unwrap(),
+            ))
+        }
         "r" => maps[&parts[2].as_i64().unwrap()]
             .converted(map_type(string(1)))
             .into(),
@@ -170,6 +179,11 @@ fn encode(value: &Value, maps: &mut HashMap<usize, usize>) -> Json {
         Value::Object(object) => {
             if let Some(version) = object.as_any().downcast_ref::<super::semver::Version>() {
                 return json!(["v", version.original(), version.text()]);
+            }
+            if let Some(time) = object.as_any().downcast_ref::<super::dates::Time>() {
+                let text = object.stringer().unwrap_or_default();
+                let (seconds, nanoseconds, zone, offset) = time.parts();
+                return json!(["t", seconds, nanoseconds, zone, offset, text.text()]);
             }
             json!([object.type_name()])
         }

@@ -436,3 +436,106 @@ fn text(value: &Value, out: &mut String, path: &str) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ChartFile;
+    use crate::render::KubeVersion;
+
+    /// Every case was answered by `helm template rel CHART` 3.19.0 and 4.2.3.
+    #[test]
+    fn what_is_printed_is_what_helm_prints() {
+        let all: serde_json::Value = serde_json::from_str(include_str!("assemble_cases.json")).unwrap();
+        let mut wrong = Vec::new();
+        for case in all["cases"].as_array().unwrap() {
+            let files = &all["charts"][case["chart"].as_str().unwrap()];
+            let words = case["args"].as_array().unwrap().iter();
+            let words: Vec<&str> = words.map(|word| word.as_str().unwrap()).collect();
+            for (profile, key) in [(Profile::Helm3, "helm3"), (Profile::Helm4, "helm4")] {
+                let ours = match printed(files, &words, profile) {
+                    Ok(bytes) => String::from_utf8(bytes).unwrap().into(),
+                    Err(error) => serde_json::json!({"error": error}),
+                };
+                if ours != case[key] {
+                    wrong.push(format!("{key} {words:?}\nours {ours:#}\nhelm {:#}", case[key]));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn printed(files: &serde_json::Value, words: &[&str], profile: Profile) -> Result<Vec<u8>, String> {
+        let files = files.as_object().unwrap().iter().map(|(path, text)| ChartFile {
+            path: path.clone(),
+            bytes: text.as_str().unwrap().as_bytes().to_vec(),
+        });
+        let chart = Chart::from_files(files, profile).unwrap();
+        let mut options = Options::new(profile);
+        options.name = "rel".to_owned();
+        let mut printing = TemplateOptions::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--include-crds" => printing.include_crds = true,
+                "--no-hooks" => printing.no_hooks = true,
+                "--skip-tests" => printing.skip_tests = true,
+                "--is-upgrade" => options.is_upgrade = true,
+                "-s" => printing.show_only.push((*words.next().unwrap()).to_owned()),
+                "-n" => options.namespace = (*words.next().unwrap()).to_owned(),
+                "--kube-version" => {
+                    let version = KubeVersion::parse(words.next().unwrap(), profile);
+                    options.capabilities.kube = version.map_err(|error| error.to_string())?;
+                }
+                "-a" => {
+                    let more = words.next().unwrap().split(',').map(str::to_owned);
+                    options.capabilities.api_versions.extend(more);
+                }
+                other => panic!("{other}"),
+            }
+        }
+        let values = ValueSources::default();
+        template(&chart, &values, &options, &mut |_| Err(String::new()))
+            .and_then(|templated| templated.print(&printing, profile))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_caller_may_change_what_is_installed_and_not_the_hooks() {
+        let chart = Chart::from_files(
+            [
+                ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"),
+                (
+                    "templates/a.yaml",
+                    "kind: A\n---\nkind: B\nmetadata: {annotations: {helm.sh/hook: test}}\n",
+                ),
+            ]
+            .map(|(path, text)| ChartFile {
+                path: path.to_owned(),
+                bytes: text.as_bytes().to_vec(),
+            }),
+            Profile::Helm4,
+        )
+        .unwrap();
+        let options = Options::new(Profile::Helm4);
+        let templated = template(&chart, &ValueSources::default(), &options, &mut |_| {
+            Err(String::new())
+        })
+        .unwrap();
+        let changed = templated
+            .print_with(&TemplateOptions::default(), Profile::Helm4, |manifest| {
+                assert_eq!(manifest, b"---\n# Source: a/templates/a.yaml\nkind: A\n");
+                Ok(b"kind: Other\n".to_vec())
+            })
+            .unwrap();
+        let expected = "kind: Other\n---\n# Source: a/templates/a.yaml\nkind: B\nmetadata: {annotations: {helm.sh/hook: test}}\n\n";
+        assert_eq!(String::from_utf8(changed).unwrap(), expected);
+        let refused = templated.print_with(&TemplateOptions::default(), Profile::Helm4, |_| {
+            Err("no".to_owned())
+        });
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "error while running post render on files: no"
+        );
+    }
+}

@@ -156,11 +156,24 @@ impl CapabilitiesObject {
         })
     }
 
-    fn helm(&self) -> Value {
-        Value::object(BuildInfo {
+    fn kube(&self) -> KubeVersionObject {
+        KubeVersionObject {
+            version: self.all.kube.clone(),
+            profile: self.profile,
+        }
+    }
+
+    fn helm(&self) -> BuildInfo {
+        BuildInfo {
             version: self.all.helm.clone(),
             client: (self.profile == Profile::Helm4).then_some(CLIENT),
-        })
+        }
+    }
+
+    /// The struct behind the pointer, as `%v` prints it.
+    fn shown(&self) -> String {
+        let versions = self.all.api_versions.join(" ");
+        format!("{{{} [{versions}] {}}}", self.kube().all(), self.helm().all())
     }
 }
 
@@ -182,12 +195,9 @@ impl Object for CapabilitiesObject {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "KubeVersion" => Some(Value::object(KubeVersionObject {
-                version: self.all.kube.clone(),
-                profile: self.profile,
-            })),
+            "KubeVersion" => Some(Value::object(self.kube())),
             "APIVersions" => Some(self.versions()),
-            "HelmVersion" => Some(self.helm()),
+            "HelmVersion" => Some(Value::object(self.helm())),
             _ => None,
         }
     }
@@ -195,9 +205,17 @@ impl Object for CapabilitiesObject {
     fn plain(&self) -> Value {
         Value::map([
             ("APIVersions", self.versions()),
-            ("HelmVersion", self.helm()),
+            ("HelmVersion", Value::object(self.helm())),
             ("KubeVersion", self.all.kube.plain_value()),
         ])
+    }
+
+    fn print(&self) -> Option<Str> {
+        Some(Str::from(format!("&{}", self.shown())))
+    }
+
+    fn print_in_place(&self) -> Option<Str> {
+        Some(Str::from(self.shown()))
     }
 }
 
@@ -215,6 +233,20 @@ fn kube(object: &dyn Object, pick: fn(&KubeVersionObject) -> &str) -> Result<Val
 }
 
 impl KubeVersionObject {
+    /// Every field, as `%v` prints a struct.
+    fn all(&self) -> String {
+        let KubeVersion {
+            version,
+            normalized,
+            major,
+            minor,
+        } = &self.version;
+        match self.profile {
+            Profile::Helm3 => format!("{{{version} {major} {minor}}}"),
+            Profile::Helm4 => format!("{{{version} {normalized} {major} {minor}}}"),
+        }
+    }
+
     fn shown(&self) -> &str {
         match self.profile {
             Profile::Helm3 => &self.version.version,
@@ -268,16 +300,7 @@ impl Object for KubeVersionObject {
 
     /// The struct as it is: `String` has a pointer for its receiver, so functions do not find it.
     fn print(&self) -> Option<Str> {
-        let KubeVersion {
-            version,
-            normalized,
-            major,
-            minor,
-        } = &self.version;
-        Some(Str::from(match self.profile {
-            Profile::Helm3 => format!("{{{version} {major} {minor}}}"),
-            Profile::Helm4 => format!("{{{version} {normalized} {major} {minor}}}"),
-        }))
+        Some(Str::from(self.all()))
     }
 
     fn print_in_place(&self) -> Option<Str> {
@@ -341,6 +364,14 @@ const GO: &str = "go1.26.8";
 /// The Kubernetes of its client library, which only Helm 4 tells.
 const CLIENT: &str = "v1.36";
 
+impl BuildInfo {
+    /// Every field, as `%v` prints a struct.
+    fn all(&self) -> String {
+        let client = self.client.map(|text| format!(" {text}"));
+        format!("{{{}   {GO}{}}}", self.version, client.unwrap_or_default())
+    }
+}
+
 impl Object for BuildInfo {
     fn type_name(&self) -> &'static str {
         "version.BuildInfo"
@@ -376,11 +407,6 @@ impl Object for BuildInfo {
     }
 
     fn print(&self) -> Option<Str> {
-        let client = self.client.map(|text| format!(" {text}"));
-        Some(Str::from(format!(
-            "{{{}   {GO}{}}}",
-            self.version,
-            client.unwrap_or_default()
-        )))
+        Some(Str::from(self.all()))
     }
 }

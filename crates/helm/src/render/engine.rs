@@ -7,11 +7,15 @@ use super::files::Files;
 use super::tree::{Node, table};
 use super::{Options, RenderError, failure, metadata};
 use crate::call::{Budget, Call, FunctionError, LimitReached, Param};
+use crate::chart::Profile;
 use crate::template::{EngineFunction, Execution, Functions, MissingKey, TemplateSet, fmt};
 use crate::value::{Map, MapType, Str, Value};
 
 /// How often a template may include itself, directly or not.
 const MAX_INCLUDES: u32 = 1000;
+
+/// The functions that Helm 3 does not have.
+const NEW: [&str; 2] = ["mustToYaml", "mustToToml"];
 
 /// What is printed for a missing value, and taken out again.
 const NO_VALUE: &[u8] = b"<no value>";
@@ -46,7 +50,7 @@ pub(super) fn run(
         let depth = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
         (depth(b), b).cmp(&(depth(a), a))
     });
-    let mut set = TemplateSet::new("gotpl", functions());
+    let mut set = TemplateSet::new("gotpl", functions(options.profile));
     set.missing_key = if options.strict {
         MissingKey::Error
     } else {
@@ -197,7 +201,7 @@ fn find(text: &[u8]) -> Option<usize> {
 }
 
 /// Every function that templates may call: Sprig's and Helm's.
-fn functions() -> Rc<Functions> {
+fn functions(profile: Profile) -> Rc<Functions> {
     let plain = crate::functions::functions()
         .iter()
         .chain(crate::format::functions())
@@ -235,7 +239,13 @@ fn functions() -> Rc<Functions> {
             call: |_, _| Ok(Value::Map(Map::new(MapType::Any, []))),
         },
     ];
-    Rc::new(Functions::new(plain, engine))
+    let mut all = Functions::new(plain, engine);
+    if profile == Profile::Helm3 {
+        for name in NEW {
+            all.remove(name);
+        }
+    }
+    Rc::new(all)
 }
 
 fn text(arguments: &[Value]) -> Str {

@@ -68,6 +68,13 @@ impl Reader<'_, '_> {
     /// The character there is wrong, or there is none.
     fn unexpected(&self, context: &str) -> FunctionError {
         FunctionError::new(match self.peek() {
+            // At the end Go tries with a space, which is wrong inside a word, a number or an escape.
+            None if ["in literal", "numeric literal", "escape"]
+                .iter()
+                .any(|inside| context.contains(inside)) =>
+            {
+                format!("invalid character ' ' {context}")
+            }
             None => "unexpected end of JSON input".to_owned(),
             Some(byte) => {
                 let quoted = match byte {

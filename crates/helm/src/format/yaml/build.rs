@@ -438,7 +438,7 @@ impl Loader<'_, '_> {
                 // A mapping that starts with `:` has an empty first key; Go says it does not know what to expect.
                 Kind::BlockEnd => {
                     self.scanner.skip();
-                    return Ok(entries.map());
+                    return Ok(self.mapping(entries));
                 }
                 _ => return Err(failure(line, "did not find expected key")),
             }
@@ -509,7 +509,7 @@ impl Loader<'_, '_> {
         self.scanner.peek()?;
         let mut entries = Entries::default();
         self.entry(&mut entries, key, value);
-        Ok(entries.map())
+        Ok(self.mapping(entries))
     }
 
     fn flow_mapping(&mut self, depth: usize) -> Result<Node> {
@@ -528,7 +528,7 @@ impl Loader<'_, '_> {
             let (key, value) = match kind {
                 Kind::FlowMappingEnd => {
                     self.scanner.skip();
-                    return Ok(entries.map());
+                    return Ok(self.mapping(entries));
                 }
                 Kind::Key => {
                     self.scanner.skip();
@@ -561,6 +561,13 @@ impl Loader<'_, '_> {
         }
     }
 
+    fn mapping(&mut self, entries: Entries) -> Node {
+        if self.unconvertible.is_none() {
+            self.unconvertible = entries.odd;
+        }
+        Node::Map(Map::new(MapType::Any, entries.all))
+    }
+
     /// Puts an entry into a mapping: later ones win, and `<<` puts in all of another mapping's.
     fn entry(&mut self, entries: &mut Entries, key: Node, value: Node) {
         let key = match key {
@@ -580,8 +587,8 @@ impl Loader<'_, '_> {
             }
         };
         if let Some(key) = key.key() {
-            entries.0.push((key, value.into_value(self.numbers)));
-        } else if self.unconvertible.is_none() {
+            entries.all.push((key, value.into_value(self.numbers)));
+        } else {
             let (kind, key) = match key {
                 Scalar::Uint(value) => ("uint64", format!("0x{value:x}")),
                 _ => ("%!s(<nil>)", "<nil>".to_owned()),
@@ -599,13 +606,13 @@ impl Loader<'_, '_> {
     fn merge(&mut self, entries: &mut Entries, value: &Node) {
         let done = match value {
             Node::Map(map) => {
-                entries.0.extend(map.entries());
+                entries.all.extend(map.entries());
                 true
             }
             // The first one wins, so it comes last.
             Node::List(list) => list.iter().rev().all(|item| {
                 if let Value::Map(map) = item {
-                    entries.0.extend(map.entries());
+                    entries.all.extend(map.entries());
                     true
                 } else {
                     false
@@ -621,12 +628,10 @@ impl Loader<'_, '_> {
 
 /// The entries of a mapping in the order of the document.
 #[derive(Default)]
-struct Entries(Vec<(Str, Value)>);
-
-impl Entries {
-    fn map(self) -> Node {
-        Node::Map(Map::new(MapType::Any, self.0))
-    }
+struct Entries {
+    all: Vec<(Str, Value)>,
+    /// What is said of a key that JSON cannot have.
+    odd: Option<String>,
 }
 
 fn list(items: Vec<Value>) -> Node {

@@ -13,6 +13,8 @@ pub(super) struct Text<'a> {
 /// Go reads this much at a time, and finds what is wrong in all of it at once.
 const CHUNK: usize = 512;
 
+const INCOMPLETE: &str = "incomplete UTF-8 octet sequence";
+
 /// Checks the bytes and takes off a byte order mark.
 pub(super) fn read(input: &[u8]) -> Text<'_> {
     match input {
@@ -36,6 +38,10 @@ fn narrow(input: &[u8], mark: usize) -> Text<'_> {
     while end <= place {
         start = floor(input, end);
         end = start + CHUNK;
+    }
+    // It might have gone on, so Go only knows at the very end.
+    if problem == INCOMPLETE {
+        start = place;
     }
     Text {
         bytes: Cow::Borrowed(input.get(..start).unwrap_or_default()),
@@ -71,23 +77,34 @@ fn wide(input: &[u8], unit: fn([u8; 2]) -> u16) -> Text<'static> {
         _ => 0,
     });
     let mut text = String::with_capacity(input.len());
-    let mut problem = (!input.len().is_multiple_of(2)).then_some("incomplete UTF-16 character");
+    let mut problem = None;
+    // Where the chunk started that is being read, in the text.
+    let mut chunk_start = 0;
+    let mut raw = 2;
     for character in char::decode_utf16(units) {
+        let size = character
+            .as_ref()
+            .map_or(2, |character| 2 * character.len_utf16());
+        if raw / CHUNK != (raw + size - 1) / CHUNK || raw % CHUNK == 0 {
+            chunk_start = text.len();
+        }
+        raw += size;
         match character {
-            Ok(character) => text.push(character),
+            Ok(character) if first_problem(character.encode_utf8(&mut [0; 4]).as_bytes()).is_none() => {
+                text.push(character);
+                continue;
+            }
+            Ok(_) => problem = Some("control characters are not allowed"),
             Err(error) if error.unpaired_surrogate() >= 0xdc00 => {
                 problem = Some("unexpected low surrogate area");
-                break;
             }
-            Err(_) => {
-                problem = Some("expected low surrogate area");
-                break;
-            }
+            Err(_) => problem = Some("expected low surrogate area"),
         }
+        text.truncate(chunk_start);
+        break;
     }
-    if let Some((place, forbidden)) = first_problem(text.as_bytes()) {
-        text.truncate(place);
-        problem = Some(forbidden);
+    if problem.is_none() && !input.len().is_multiple_of(2) {
+        problem = Some("incomplete UTF-16 character");
     }
     Text {
         bytes: Cow::Owned(text.into_bytes()),
@@ -134,7 +151,7 @@ fn broken_character(bytes: &[u8]) -> &'static str {
         return "invalid leading UTF-8 octet";
     }
     let Some(trailing) = bytes.get(1..width(first)) else {
-        return "incomplete UTF-8 octet sequence";
+        return INCOMPLETE;
     };
     if trailing.iter().any(|byte| byte & 0xc0 != 0x80) {
         return "invalid trailing UTF-8 octet";

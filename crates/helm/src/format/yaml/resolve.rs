@@ -30,7 +30,7 @@ pub(super) fn resolve(text: &[u8]) -> Option<Resolved> {
                 number(text)
             }
         }),
-        b'.' => special(text).or_else(|| style_float(text).map(Resolved::Float)),
+        b'.' => special(text).or_else(|| pointed(text).map(Resolved::Float)),
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => special(text),
         // Go's table of first characters knows no `<`, so the merge key is only told where keys are told.
         _ => None,
@@ -87,6 +87,20 @@ fn number(text: &[u8]) -> Option<Resolved> {
     } else {
         i64::try_from(size).ok().map(Resolved::Int)
     }
+}
+
+/// A float that starts with its point, which may have underscores between digits.
+fn pointed(text: &[u8]) -> Option<f64> {
+    if !text.contains(&b'_') {
+        return style_float(text);
+    }
+    let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let fits = text.iter().enumerate().all(|(index, byte)| {
+        *byte != b'_'
+            || (digit(index.checked_sub(1).and_then(|before| text.get(before))) && digit(text.get(index + 1)))
+    });
+    let plain: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'_').collect();
+    fits.then(|| style_float(&plain)).flatten()
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, where it fits a float64.

@@ -311,7 +311,8 @@ impl<'a> Scanner<'a> {
             suffix: Vec::new(),
             key: None,
         };
-        match number.map(|number| number.saturating_sub(self.given)) {
+        // The place may have been given out already, after an empty flow collection; then Go appends.
+        match number.and_then(|number| number.checked_sub(self.given)) {
             Some(place) if place <= self.tokens.len() => self.tokens.insert(place, token),
             _ => self.tokens.push_back(token),
         }
@@ -473,7 +474,10 @@ impl<'a> Scanner<'a> {
 
     fn flow_start(&mut self, kind: Kind) -> Result<()> {
         let key = self.save_key()?;
-        self.keys.push(PossibleKey::default());
+        self.keys.push(PossibleKey {
+            token: self.given + self.tokens.len(),
+            ..PossibleKey::default()
+        });
         self.flow += 1;
         if self.flow > MAX_DEPTH {
             return Err(too_deep());
@@ -487,7 +491,12 @@ impl<'a> Scanner<'a> {
         self.remove_key()?;
         if self.flow > 0 {
             self.flow -= 1;
-            self.keys.pop();
+            let inner = self.keys.pop().unwrap_or_default();
+            // Where nothing in it could be a key, Go forgets that the collection itself could be one.
+            let opening = inner.token.checked_sub(self.given);
+            if let Some(token) = opening.and_then(|place| self.tokens.get_mut(place)) {
+                token.key = None;
+            }
         }
         self.key_allowed = false;
         self.indicator(kind, 1, None);

@@ -252,7 +252,12 @@ impl Writer<'_> {
         }
         self.emitter.enter(false, place);
         for (text, (key, value)) in self.sorted(map.entries()) {
-            let simple = is_simple_key(&text);
+            let simple = if self.dialect == Dialect::Pretty && std::str::from_utf8(&key).is_err() {
+                // Base64 in one line, together with its tag.
+                key.len().div_ceil(3) * 4 + "!!binary".len() <= 128 && key.len().div_ceil(3) * 4 < 70
+            } else {
+                is_simple_key(&text)
+            };
             self.emitter.key(simple);
             self.string(&key, if simple { Place::SimpleKey } else { Place::Mapping });
             self.emitter.colon(simple);

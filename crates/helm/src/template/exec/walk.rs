@@ -103,13 +103,14 @@ impl Execution<'_> {
             mark: self.variables.len(),
         };
         let ran = match &value {
+            Value::Object(object) if matches!(object.kind(), Kind::Struct | Kind::Ptr) => {
+                return Err(self.cannot_range(source, &value)?);
+            }
             Value::Object(object) => match object.plain() {
                 Value::List(list) => self.range_list(&mut round, &list)?,
                 Value::Map(map) => self.range_map(&mut round, &map)?,
                 Value::Bytes(bytes) => self.range_bytes(&mut round, &bytes)?,
-                plain @ (Value::Int(..) | Value::Uint(..)) if object.kind() != Kind::Struct => {
-                    self.range_number(&mut round, &plain)?
-                }
+                plain @ (Value::Int(..) | Value::Uint(..)) => self.range_number(&mut round, &plain)?,
                 _ => return Err(self.cannot_range(source, &value)?),
             },
             Value::List(list) => self.range_list(&mut round, list)?,
