@@ -39,6 +39,8 @@ pub(super) struct Generator {
     seed: u64,
     /// Inside of a named template, whose root may be anything.
     inside: bool,
+    /// How many blocks with a dot of their own are open.
+    depth: usize,
     /// The variables in reach.
     variables: Vec<&'static str>,
 }
@@ -48,6 +50,7 @@ impl Generator {
         Self {
             seed: seed.wrapping_mul(0x2545_f491_4f6c_dd1d),
             inside: false,
+            depth: 0,
             variables: Vec::new(),
         }
     }
@@ -215,6 +218,7 @@ impl Generator {
                     _ => (format!("$k, $v := {over}"), 2),
                 };
                 self.variables.extend(["$v", "$k"].iter().take(names));
+                self.depth += 1;
                 let body = self.statement(depth - 1);
                 let body = if self.chance(6) {
                     let flow = self.one_of(&["{{ break }}", "{{ continue }}"]);
@@ -223,6 +227,7 @@ impl Generator {
                 } else {
                     body
                 };
+                self.depth -= 1;
                 self.variables.truncate(self.variables.len() - names);
                 let other = if self.chance(3) {
                     self.action("else") + "none"
@@ -234,7 +239,9 @@ impl Generator {
             }
             12 | 13 => {
                 let text = self.pipeline('a', 1);
+                self.depth += 1;
                 let body = self.statement(depth - 1);
+                self.depth -= 1;
                 let start = self.action(&format!("with {text}"));
                 let other = if self.chance(2) {
                     self.action("else") + "empty"
@@ -320,7 +327,7 @@ impl Generator {
                     "upper",
                     "b64enc",
                     "trunc 5",
-                    "sha256sum",
+                    "b64enc",
                     "fromYaml",
                     "fromJson",
                     "fromYamlArray",
@@ -532,7 +539,9 @@ impl Generator {
                 2 => "$.Values.missing".to_owned(),
                 3 => format!("$.Values.m.{}", self.one_of(&["a", "b", "key", "name", "num"])),
                 4 => format!("(get (dict \"a\" $.Values.o) {})", self.word("keys")),
-                5 => ".".to_owned(),
+                // Never the root, which prints addresses.
+                5 if self.depth > 0 => ".".to_owned(),
+                5 => "$.Chart".to_owned(),
                 6 => self.operand('s'),
                 7 => self.operand('n'),
                 8 => self.operand('l'),
