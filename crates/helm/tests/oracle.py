@@ -67,6 +67,11 @@ def load(request):
     return helm_python.Chart.load(request["chart"])
 
 
+def read(text):
+    """JSON of Go's, which has a zero below zero."""
+    return json.loads(text, parse_int=lambda digits: -0.0 if digits == "-0" else int(digits))
+
+
 def given(texts):
     """What the command line makes of values files.
 
@@ -78,7 +83,7 @@ def given(texts):
         chart = {"Chart.yaml": "apiVersion: v2\nname: values\nversion: 0.1.0\n", "values.yaml": text}
         try:
             with helm_python.Chart.load_archive(archive(chart)) as chart:
-                merge(values, chart.values or {})
+                merge(values, read(_native.call_string("helm_chart_values", chart._raw())) or {})
         except helm_python.HelmError as error:
             text = str(error).removeprefix("cannot load values.yaml: ")
             raise helm_python.HelmValuesError("failed to parse values.yaml: " + text) from error

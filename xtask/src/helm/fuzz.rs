@@ -97,7 +97,7 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
         let (helm, ours) = judges.ask(&question)?;
         println!("{:?}\n{:?}", helm.outcome, ours.outcome);
     }
-    let (mut failed, mut found, mut seconds) = (0_u64, 0_usize, (0.0, 0.0));
+    let (mut failed, mut explained, mut found, mut seconds) = (0_u64, 0_u64, 0_usize, (0.0, 0.0));
     for number in 0..options.count {
         let seed = options.seed.wrapping_add(number);
         let case = Case::new(seed);
@@ -105,6 +105,11 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
         seconds = (seconds.0 + helm.seconds, seconds.1 + ours.seconds);
         failed += u64::from(matches!(helm.outcome, Outcome::Error(_)));
         if difference(&helm.outcome, &ours.outcome).is_none() {
+            continue;
+        }
+        let question = case.question(&case.values, &case.lines);
+        if is_explained(&ours.outcome) || differs(&mut judges, &question)?.is_none() {
+            explained += 1;
             continue;
         }
         found += 1;
@@ -120,13 +125,19 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
         );
     }
     println!(
-        "{} templates, {failed} of which fail; {found} differ; Helm {:.1} s, airlock {:.1} s",
+        "{} templates, {failed} of which fail; {explained} differ as docs/helm-differences.md tells, {found} \
+         otherwise; Helm {:.1} s, airlock {:.1} s",
         options.count, seconds.0, seconds.1
     );
     if found > 0 {
         bail!("{found} templates are rendered differently");
     }
     Ok(())
+}
+
+/// Go lets `slice` reach past the end of a list, as far as there happens to be memory; we never do.
+fn is_explained(ours: &Outcome) -> bool {
+    matches!(ours, Outcome::Error(text) if text.ends_with("reflect.Value.Slice: slice index out of bounds"))
 }
 
 fn indented(text: &str) -> String {

@@ -327,7 +327,7 @@ impl Generator {
                     "upper",
                     "b64enc",
                     "trunc 5",
-                    "b64enc",
+                    "sha256sum",
                     "fromYaml",
                     "fromJson",
                     "fromYamlArray",

@@ -97,5 +97,8 @@ fn every_case_is_rendered_as_by_helm() {
         differences.len(),
         differences.join("\n")
     );
-    assert!(open.is_empty(), "no longer open, to be struck from open.txt: {open:?}");
+    assert!(
+        open.is_empty(),
+        "no longer open, to be struck from open.txt: {open:?}"
+    );
 }

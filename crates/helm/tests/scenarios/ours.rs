@@ -26,7 +26,9 @@ pub(crate) fn answer(scenario: &Scenario, case: &Case) -> Answer {
             .collect(),
         ..ValueSources::default()
     };
-    match render(&chart, &values, &options(case), &mut |_| Err("no files".to_owned())) {
+    match render(&chart, &values, &options(case), &mut |_| {
+        Err("no files".to_owned())
+    }) {
         Ok(done) => Answer::Files(
             done.files
                 .into_iter()
@@ -54,7 +56,9 @@ fn options(case: &Case) -> Options {
             "is_upgrade" => options.is_upgrade = value.as_bool().unwrap(),
             // The opposite, always.
             "is_install" => {}
-            "kube_version" => options.capabilities.kube = KubeVersion::parse(&text(), Profile::Helm4).unwrap(),
+            "kube_version" => {
+                options.capabilities.kube = KubeVersion::parse(&text(), Profile::Helm4).unwrap()
+            }
             "api_versions" => {
                 let more = value.as_array().unwrap().iter();
                 let more = more.map(|version| version.as_str().unwrap().to_owned());
