@@ -12,6 +12,7 @@
 
 mod archives;
 mod bundles;
+mod charts;
 mod documents;
 mod mirror;
 mod packages;
@@ -19,6 +20,7 @@ mod repositories;
 
 pub use archives::{docker_archive, oci_archive, oci_layout};
 pub use bundles::{bundle, tar};
+pub use charts::{helm_load, helm_render};
 pub use documents::{
     auth_file, challenge, chart, chart_index, chart_yaml, digest, index, lock, manifest, oci_manifest,
     reference, signature,
@@ -31,7 +33,7 @@ pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("apt_index", apt_index),
     ("apt_sources", apt_sources),
     ("auth_file", auth_file),
@@ -47,6 +49,8 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("deb_version", deb_version),
     ("digest", digest),
     ("docker_archive", docker_archive),
+    ("helm_load", helm_load),
+    ("helm_render", helm_render),
     ("index", index),
     ("lock", lock),
     ("manifest", manifest),

@@ -80,6 +80,7 @@ impl FunctionError {
     }
 
     /// The failure with this text before that of its cause. A limit stays what it is.
+    #[must_use]
     pub fn wrap(self, text: &str) -> Self {
         match self {
             Self::Limit(_) => self,

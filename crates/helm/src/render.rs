@@ -23,12 +23,14 @@ mod tree;
 mod values;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use assemble::{Hook, Manifest, ShowOnly, TemplateOptions, Templated, template};
 pub use capabilities::{Capabilities, KubeVersion, KubeVersionError};
 pub use failure::RenderError;
 pub use values::{SetError, ValueSources};
 
+use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
 use crate::value::{Map, MapType, Value};
@@ -112,7 +114,7 @@ pub struct Rendered {
     /// UTF-8, but a template can cut a character in two.
     pub files: BTreeMap<String, Vec<u8>>,
     /// The files of `crds/` folders, with their paths, in Helm's order: those of a chart before those below it.
-    pub crds: Vec<(String, Vec<u8>)>,
+    pub crds: Vec<(String, Arc<ChartFile>)>,
     /// What Helm would log.
     pub warnings: Vec<String>,
     /// What it has cost.
@@ -201,11 +203,11 @@ fn prepare<'a>(
     Ok((root, values))
 }
 
-fn collect_crds(node: &Node<'_>, path: &str, out: &mut Vec<(String, Vec<u8>)>) {
-    for file in node.chart.files() {
+fn collect_crds(node: &Node<'_>, path: &str, out: &mut Vec<(String, Arc<ChartFile>)>) {
+    for file in &node.chart.files {
         let extension = crate::chart::extension(&file.path).to_ascii_lowercase();
         if file.path.starts_with("crds/") && matches!(extension.as_str(), ".yaml" | ".yml" | ".json") {
-            out.push((format!("{path}/{}", file.path), file.bytes.clone()));
+            out.push((format!("{path}/{}", file.path), Arc::clone(file)));
         }
     }
     for child in &node.children {
@@ -216,7 +218,6 @@ fn collect_crds(node: &Node<'_>, path: &str, out: &mut Vec<(String, Vec<u8>)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChartFile;
 
     /// The values that every chart of a tree sees, with nulls, globals, aliases, conditions, tags and imports drawn
     /// at random; answered by `helm template` 3.19.0 and 4.2.3.

@@ -117,7 +117,7 @@ fn not_rendered(error: RenderError) -> Failure {
 
 fn options(args: &TemplateArgs, name: String, profile: Profile) -> Result<Options> {
     let mut capabilities = Capabilities::new(profile);
-    if let Some(version) = &args.cluster.kube_version {
+    if let Some(version) = args.cluster.kube_version.as_ref().filter(|text| !text.is_empty()) {
         capabilities.kube = KubeVersion::parse(version, profile)?;
     }
     capabilities
@@ -209,8 +209,8 @@ fn write(
         lines: String::new(),
     };
     if options.include_crds {
-        for (path, text) in &templated.crds {
-            writer.write(folder, path, text)?;
+        for (path, file) in &templated.crds {
+            writer.write(folder, path, &file.bytes)?;
         }
     }
     let below = if args.release_name {

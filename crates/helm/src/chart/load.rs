@@ -251,6 +251,7 @@ mod tests {
 
     /// The words of Helm 4.2.3 and 3.19.0.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn what_helm_refuses_is_refused_in_its_words() {
         let json = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
         let cases = [

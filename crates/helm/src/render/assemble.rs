@@ -1,6 +1,9 @@
 //! What `helm template` makes of rendered files (`pkg/action`, `pkg/cmd/template.go`).
 
+use std::sync::Arc;
+
 use super::{Options, RenderError, Rendered, ValueSources, order, render};
+use crate::ChartFile;
 use crate::call::Budget;
 use crate::chart::{Chart, Profile};
 use crate::value::{Map, Value};
@@ -53,7 +56,7 @@ pub struct Templated {
     /// What runs beside it, in order of kinds.
     pub hooks: Vec<Hook>,
     /// The files of `crds/` folders, by path.
-    pub crds: Vec<(String, Vec<u8>)>,
+    pub crds: Vec<(String, Arc<ChartFile>)>,
     /// The text of the chart's `NOTES.txt`.
     pub notes: Vec<u8>,
     /// What Helm would log.
@@ -187,8 +190,8 @@ impl Templated {
     pub fn manifest(&self, include_crds: bool) -> Vec<u8> {
         let mut out = Vec::new();
         if include_crds {
-            for (path, text) in &self.crds {
-                document(&mut out, path, text);
+            for (path, file) in &self.crds {
+                document(&mut out, path, &file.bytes);
             }
         }
         for manifest in &self.manifests {
@@ -440,7 +443,6 @@ fn text(value: &Value, out: &mut String, path: &str) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChartFile;
     use crate::render::KubeVersion;
 
     /// Every case was answered by `helm template rel CHART` 3.19.0 and 4.2.3.

@@ -77,35 +77,48 @@ impl KubeVersion {
             text: text.to_owned(),
             problem,
         };
-        let trimmed = text.trim();
-        let bare = trimmed.strip_prefix('v').unwrap_or(trimmed);
-        let end = bare
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(bare.len());
-        let numbers = bare.get(..end).unwrap_or_default();
-        let parts: Vec<&str> = numbers.split('.').collect();
-        if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
+        let trimmed = text.trim_start();
+        let mut parts = Vec::new();
+        let mut rest = trimmed.strip_prefix('v').unwrap_or(trimmed);
+        loop {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (digits, after) = rest.split_at_checked(end).unwrap_or_default();
+            if digits.is_empty() {
+                break;
+            }
+            parts.push(digits);
+            match after.strip_prefix('.') {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        let Some(first) = parts.first() else {
             return Err(refuse(format!("could not parse {text:?} as version")));
+        };
+        if parts.len() < 2 {
+            return Err(refuse(format!("illegal version string {text:?}")));
         }
-        for part in &parts {
-            if part.len() > 1 && part.starts_with('0') {
-                return Err(refuse(format!(
-                    "illegal zero-prefixed version component {part:?} in {text:?}"
-                )));
-            }
-            if part.parse::<u64>().is_err() {
-                return Err(refuse(format!(
+        if first.len() > 1 && first.starts_with('0') {
+            return Err(refuse(format!(
+                "illegal zero-prefixed version component {first:?} in {text:?}"
+            )));
+        }
+        let mut numbers = Vec::new();
+        for part in parts {
+            let number: u64 = part.parse().map_err(|_| {
+                refuse(format!(
                     "illegal non-numeric version component {part:?} in {text:?}: strconv.ParseUint: parsing {part:?}: value out of range"
-                )));
-            }
+                ))
+            })?;
+            numbers.push(number.to_string());
         }
-        let normalized = format!("v{}", parts.join("."));
+        let normalized = format!("v{}", numbers.join("."));
         let version = match profile {
             Profile::Helm3 => normalized.clone(),
             Profile::Helm4 if text.starts_with('v') => text.to_owned(),
             Profile::Helm4 => format!("v{text}"),
         };
-        let part = |at: usize| parts.get(at).copied().unwrap_or_default().to_owned();
+        let part = |at: usize| numbers.get(at).cloned().unwrap_or_default();
         Ok(Self {
             version,
             normalized,
@@ -408,5 +421,50 @@ impl Object for BuildInfo {
 
     fn print(&self) -> Option<Str> {
         Some(Str::from(self.all()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `helm template --kube-version` says of them.
+    #[test]
+    fn versions_are_read_as_helm_reads_them() {
+        for (text, four, three) in [
+            ("1.30", "v1.30 v1.30 1 30", "v1.30"),
+            ("v1.30.1-gke.5", "v1.30.1-gke.5 v1.30.1 1 30", "v1.30.1"),
+            ("1.2.3.4", "v1.2.3.4 v1.2.3.4 1 2", "v1.2.3.4"),
+            ("1.02", "v1.02 v1.2 1 2", "v1.2"),
+            ("1.30.", "v1.30. v1.30 1 30", "v1.30"),
+            ("1.30.1+k3s1", "v1.30.1+k3s1 v1.30.1 1 30", "v1.30.1"),
+        ] {
+            let version = KubeVersion::parse(text, Profile::Helm4).unwrap();
+            let all = [
+                &version.version,
+                &version.normalized,
+                &version.major,
+                &version.minor,
+            ];
+            assert_eq!(all.map(String::as_str).join(" "), four, "{text}");
+            let version = KubeVersion::parse(text, Profile::Helm3).unwrap();
+            assert_eq!(version.version, three, "{text}");
+        }
+        for (text, problem) in [
+            ("x", "could not parse \"x\" as version"),
+            ("vv1.2", "could not parse \"vv1.2\" as version"),
+            ("1", "illegal version string \"1\""),
+            ("v1.x", "illegal version string \"v1.x\""),
+            (
+                "1.99999999999999999999",
+                "illegal non-numeric version component \"99999999999999999999\" in \"1.99999999999999999999\": strconv.ParseUint: parsing \"99999999999999999999\": value out of range",
+            ),
+        ] {
+            let error = KubeVersion::parse(text, Profile::Helm4).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("invalid kube version '{text}': {problem}")
+            );
+        }
     }
 }

@@ -1,53 +1,52 @@
 //! `.Files`: what a chart holds besides templates (Helm, `pkg/engine/files.go`).
 
 use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::glob::Glob;
+use crate::ChartFile;
 use crate::call::{Call, FunctionError, Param};
 use crate::chart::Chart;
 use crate::value::{Kind, Map, MapType, Method, Object, Str, Value};
 
-/// Files by path.
+/// Files by path; they belong to the chart, and are copied where a template asks for them.
 #[derive(Debug)]
 pub(crate) struct Files {
-    entries: Rc<BTreeMap<Str, Str>>,
-    plain: Map,
+    entries: BTreeMap<Str, Arc<ChartFile>>,
+    /// The map of bytes, once it was asked for.
+    plain: OnceCell<Map>,
 }
 
 impl Files {
     /// Those of a chart.
     pub(crate) fn of(chart: &Chart) -> Value {
-        Self::object(
-            chart
-                .files()
-                .map(|file| (Str::from(file.path.as_str()), Str::from(file.bytes.as_slice()))),
-        )
+        let files = chart.files.iter();
+        let files = files.map(|file| (Str::from(file.path.as_str()), Arc::clone(file)));
+        Self::object(files.collect())
     }
 
-    fn object(files: impl IntoIterator<Item = (Str, Str)>) -> Value {
-        let entries: BTreeMap<Str, Str> = files.into_iter().collect();
-        let plain = Map::new(
-            MapType::Other("map[string][]uint8"),
-            entries
-                .iter()
-                .map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
-        );
+    fn object(entries: BTreeMap<Str, Arc<ChartFile>>) -> Value {
         Value::object(Self {
-            entries: Rc::new(entries),
-            plain,
+            entries,
+            plain: OnceCell::new(),
         })
     }
 
-    fn get(&self, path: &Value) -> Str {
-        match path {
-            Value::String(path) => self.entries.get(path).cloned().unwrap_or_default(),
-            _ => Str::default(),
-        }
+    fn get(&self, call: &mut Call<'_>, path: &Value) -> Result<Str, FunctionError> {
+        let file = match path {
+            Value::String(path) => self.entries.get(path),
+            _ => None,
+        };
+        let Some(file) = file else {
+            return Ok(Str::default());
+        };
+        call.budget.take(file.bytes.len())?;
+        Ok(Str::from(file.bytes.as_slice()))
     }
 
     fn glob(&self, call: &mut Call<'_>, pattern: &Value) -> Result<Value, FunctionError> {
@@ -57,12 +56,12 @@ impl Files {
         };
         // A broken pattern takes everything, as `**` does without separators.
         let glob = Glob::parse(&pattern);
-        let mut found = Vec::new();
-        for (path, bytes) in self.entries.iter() {
+        let mut found = BTreeMap::new();
+        for (path, file) in &self.entries {
             call.budget.step(1 + (path.len() * pattern.len() / 1024) as u64)?;
             if glob.as_ref().is_none_or(|glob| glob.matches(&path.text())) {
-                call.budget.take(path.len())?;
-                found.push((path.clone(), bytes.clone()));
+                call.budget.take(path.len() + file.bytes.len())?;
+                found.insert(path.clone(), Arc::clone(file));
             }
         }
         Ok(Self::object(found))
@@ -72,12 +71,13 @@ impl Files {
     fn yaml(
         &self,
         call: &mut Call<'_>,
-        content: fn(&mut Call<'_>, &Str) -> Result<Str, FunctionError>,
+        content: fn(&mut Call<'_>, &[u8]) -> Result<Str, FunctionError>,
     ) -> Result<Value, FunctionError> {
         let map = Map::new(MapType::String, []);
-        for (path, bytes) in self.entries.iter() {
+        for (path, file) in &self.entries {
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-            map.insert(name, Value::String(content(call, bytes)?));
+            call.budget.take(file.bytes.len())?;
+            map.insert(name, Value::String(content(call, &file.bytes)?));
         }
         let text = crate::format::to_yaml(&Value::Map(map), call.budget)?;
         Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text)))
@@ -87,9 +87,10 @@ impl Files {
         let Value::String(path) = path else {
             return Ok(Value::strings::<Str>([]));
         };
-        let Some(bytes) = self.entries.get(path) else {
+        let Some(file) = self.entries.get(path) else {
             return Ok(Value::strings::<Str>([]));
         };
+        let bytes = file.bytes.as_slice();
         if bytes.is_empty() {
             return Err(FunctionError::new("runtime error: index out of range [-1]"));
         }
@@ -107,9 +108,9 @@ fn own(object: &dyn Object) -> Result<&Files, FunctionError> {
         .ok_or_else(|| FunctionError::new("these are no files"))
 }
 
-fn base64(call: &mut Call<'_>, bytes: &Str) -> Result<Str, FunctionError> {
+fn base64(call: &mut Call<'_>, bytes: &[u8]) -> Result<Str, FunctionError> {
     call.budget.take(bytes.len().saturating_mul(2))?;
-    Ok(Str::from(STANDARD.encode(bytes.as_bytes())))
+    Ok(Str::from(STANDARD.encode(bytes)))
 }
 
 impl Object for Files {
@@ -135,11 +136,11 @@ impl Object for Files {
             })
         };
         match name {
-            "Get" => method(one, |object, _, arguments| {
-                Ok(Value::String(own(object)?.get(argument(arguments))))
+            "Get" => method(one, |object, call, arguments| {
+                Ok(Value::String(own(object)?.get(call, argument(arguments))?))
             }),
-            "GetBytes" => method(one, |object, _, arguments| {
-                Ok(Value::Bytes(own(object)?.get(argument(arguments))))
+            "GetBytes" => method(one, |object, call, arguments| {
+                Ok(Value::Bytes(own(object)?.get(call, argument(arguments))?))
             }),
             "Glob" => method(one, |object, call, arguments| {
                 own(object)?.glob(call, argument(arguments))
@@ -148,7 +149,7 @@ impl Object for Files {
                 own(object)?.lines(call, argument(arguments))
             }),
             "AsConfig" => method(&[], |object, call, _| {
-                own(object)?.yaml(call, |_, bytes| Ok(bytes.clone()))
+                own(object)?.yaml(call, |_, bytes| Ok(Str::from(bytes)))
             }),
             "AsSecrets" => method(&[], |object, call, _| own(object)?.yaml(call, base64)),
             _ => None,
@@ -156,7 +157,15 @@ impl Object for Files {
     }
 
     fn plain(&self) -> Value {
-        Value::Map(self.plain.clone())
+        let plain = self.plain.get_or_init(|| {
+            let entries = self.entries.iter();
+            let entries = entries.map(|(path, file)| {
+                let bytes = Str::from(file.bytes.as_slice());
+                (path.clone(), Value::Bytes(bytes))
+            });
+            Map::new(MapType::Other("map[string][]uint8"), entries)
+        });
+        Value::Map(plain.clone())
     }
 
     fn truth(&self) -> bool {

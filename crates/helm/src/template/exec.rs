@@ -51,11 +51,18 @@ struct Variable {
 }
 
 /// Why an evaluation ends early; boxed since it is passed through every level.
-type Stop = Box<FunctionError>;
+#[derive(Debug)]
+struct Stop(Box<FunctionError>);
 
 impl From<LimitReached> for Stop {
     fn from(limit: LimitReached) -> Self {
-        Self::new(FunctionError::Limit(limit))
+        FunctionError::Limit(limit).into()
+    }
+}
+
+impl From<FunctionError> for Stop {
+    fn from(error: FunctionError) -> Self {
+        Self(Box::new(error))
     }
 }
 
@@ -132,14 +139,14 @@ impl<'a> Execution<'a> {
         let outer_templates = std::mem::take(&mut self.templates);
         let outer_at = self.at;
         let variables = self.variables.len();
-        let result = self.frame(template, Operand::plain(data.clone()));
+        let result = self.frame(template, &Operand::plain(data.clone()));
         self.variables.truncate(variables);
         self.at = outer_at;
         self.templates = outer_templates;
         let out = std::mem::replace(&mut self.out, outer_out);
         match result {
             Ok(()) => Ok(out),
-            Err(stop) => Err(*stop),
+            Err(stop) => Err(*stop.0),
         }
     }
 
@@ -153,14 +160,14 @@ impl<'a> Execution<'a> {
     }
 
     /// Runs a template as one more frame, whose only variable is its dot.
-    fn frame(&mut self, template: &Rc<Template>, dot: Operand) -> Result<(), Stop> {
+    fn frame(&mut self, template: &Rc<Template>, dot: &Operand) -> Result<(), Stop> {
         let outer = self.template.replace(Rc::clone(template));
         let base = std::mem::replace(&mut self.base, self.variables.len());
         self.variables.push(Variable {
             name: 0,
             value: dot.clone(),
         });
-        let result = self.deeper(|this| this.walk(&template.source, template.root, &dot));
+        let result = self.deeper(|this| this.walk(&template.source, template.root, dot));
         self.variables.truncate(self.base);
         self.base = base;
         self.template = outer;
@@ -184,7 +191,7 @@ impl<'a> Execution<'a> {
 
     /// The error of Go with this text about the node that was looked at last.
     fn fail(&self, source: &Source, text: &str) -> Stop {
-        Box::new(FunctionError::Failed(self.located(source, text)))
+        FunctionError::Failed(self.located(source, text)).into()
     }
 
     fn located(&self, source: &Source, text: &str) -> String {

@@ -1,5 +1,7 @@
 //! The lexer: a text into tokens, one at a time.
 
+use memchr::memmem;
+
 use super::{
     fmt,
     unicode::{decode, is_word},
@@ -62,6 +64,7 @@ pub(super) struct Item {
 }
 
 /// Reads tokens off a text.
+#[expect(clippy::struct_excessive_bools, reason = "two of them are settings")]
 pub(super) struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
@@ -81,19 +84,6 @@ const RIGHT: &[u8] = b"}}";
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    loop {
-        let rest = text.get(from..)?;
-        from += rest.iter().position(|byte| *byte == first)?;
-        if text.get(from..)?.starts_with(needle) {
-            return Some(from);
-        }
-        from += 1;
-    }
 }
 
 fn starts_trimmed(text: &[u8]) -> bool {
@@ -166,7 +156,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn newlines(&self) -> usize {
-        self.pending().iter().filter(|byte| **byte == b'\n').count()
+        memchr::memchr_iter(b'\n', self.pending()).count()
     }
 
     fn item(&mut self, token: Token) -> Item {
@@ -202,7 +192,7 @@ impl<'t> Lexer<'t> {
 
     /// Text up to the next action, or up to the end; nothing if an action follows at once.
     fn text(&mut self) -> Option<Item> {
-        let Some(length) = find(self.rest(), LEFT) else {
+        let Some(length) = memmem::find(self.rest(), LEFT) else {
             self.at = self.text.len();
             if self.at > self.start {
                 self.line += self.newlines();
@@ -247,7 +237,7 @@ impl<'t> Lexer<'t> {
 
     fn comment(&mut self) -> Option<Item> {
         self.at += 2;
-        let Some(length) = find(self.rest(), b"*/") else {
+        let Some(length) = memmem::find(self.rest(), b"*/") else {
             return Some(self.error("unclosed comment"));
         };
         self.at += length + 2;

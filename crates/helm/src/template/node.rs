@@ -153,7 +153,7 @@ impl Source {
     /// Line and column of a node as Go counts them: lines from 1, columns in bytes from 0.
     pub(super) fn position(&self, id: NodeId) -> (usize, usize) {
         let before = &self.text[..(self.node(id).position as usize).min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let start = before
             .iter()
             .rposition(|byte| *byte == b'\n')

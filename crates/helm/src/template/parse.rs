@@ -4,7 +4,7 @@ mod number;
 mod operand;
 mod tokens;
 
-use std::{ops::Range, rc::Rc};
+use std::{collections::HashMap, ops::Range, rc::Rc};
 
 use super::{
     Functions, Template,
@@ -75,8 +75,9 @@ struct Parser<'t> {
     nodes: Vec<Node>,
     /// The names of variables; a node has the index.
     names: Vec<Box<str>>,
+    name_indexes: HashMap<Box<str>, u32>,
     declares_dollar: bool,
-    trees: Vec<(Str, NodeId)>,
+    trees: HashMap<Str, NodeId>,
     /// What belongs to the definition that is being parsed.
     tree: Tree,
     branches: u32,
@@ -110,8 +111,9 @@ impl<'t> Parser<'t> {
             lexer,
             nodes: Vec::new(),
             names: vec![Box::from("$")],
+            name_indexes: HashMap::from([(Box::from("$"), 0)]),
             declares_dollar: false,
-            trees: Vec::new(),
+            trees: HashMap::new(),
             tree: Tree::default(),
             branches: 0,
         }
@@ -132,19 +134,12 @@ impl<'t> Parser<'t> {
 
     /// Adds a definition, unless there is nothing in it but the older one has something.
     fn add(&mut self, name: Str, root: NodeId) -> Result<(), ParseError> {
-        let empty = self.is_empty(root);
-        let Some(at) = self.trees.iter().position(|(known, _)| *known == name) else {
-            self.trees.push((name, root));
-            return Ok(());
-        };
-        let known_empty = self.trees.get(at).is_none_or(|(_, root)| self.is_empty(*root));
-        if known_empty {
-            if let Some(tree) = self.trees.get_mut(at) {
-                tree.1 = root;
-            }
+        let known = self.trees.get(&name);
+        if known.is_none_or(|known| self.is_empty(*known)) {
+            self.trees.insert(name, root);
             return Ok(());
         }
-        if empty {
+        if self.is_empty(root) {
             return Ok(());
         }
         let name = super::fmt::quoted(&name);
@@ -297,7 +292,7 @@ impl<'t> Parser<'t> {
             Word::Range => "range",
             Word::With => "with",
         };
-        let variables = self.tree.variables.len();
+        let variables = self.tree.variables.mark();
         let pipe = self.pipeline(context, Token::RightDelimiter)?;
         let is_range = u32::from(word == Word::Range);
         self.tree.ranges += is_range;
@@ -307,7 +302,7 @@ impl<'t> Parser<'t> {
             Parsed::Else => Some(self.else_part(word)?),
             _ => None,
         };
-        self.tree.variables.truncate(variables);
+        self.tree.variables.reset(variables);
         let position = self
             .nodes
             .get(pipe.0 as usize)
@@ -501,14 +496,14 @@ impl<'t> Parser<'t> {
     /// The index of a variable's name.
     fn intern(&mut self, item: &Item) -> u32 {
         let name = String::from_utf8_lossy(self.slice(item));
-        let index = match self.names.iter().position(|known| **known == *name) {
-            Some(index) => index,
-            None => {
-                self.names.push(name.into());
-                self.names.len() - 1
-            }
-        };
-        to_u32(index)
+        if let Some(index) = self.name_indexes.get(&*name) {
+            return *index;
+        }
+        let index = to_u32(self.names.len());
+        let name: Box<str> = name.into();
+        self.names.push(name.clone());
+        self.name_indexes.insert(name, index);
+        index
     }
 }
 

@@ -104,6 +104,11 @@ pub(super) fn slice(
     };
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
+        // Unlike `index`, this does not look into an `interface {}`.
+        if index.boxed {
+            let text = "cannot index slice/array with type interface {}";
+            return Err(FunctionError::new(text));
+        }
         *bound = position(&index.value, length)?;
     }
     let [start, end, capacity] = bounds;

@@ -11,12 +11,12 @@ impl Execution<'_> {
     /// An argument of any type (a `reflect.Value` in Go).
     pub(super) fn operand(&mut self, place: Place<'_>, id: NodeId) -> Result<Operand, Stop> {
         self.at = id;
-        match place.source.kind(id) {
-            Node::Nil => Ok(Operand::nothing()),
-            _ => match self.evaluated(place, id)? {
-                Some(operand) => Ok(operand),
-                None => self.constant(place, id),
-            },
+        if matches!(place.source.kind(id), Node::Nil) {
+            return Ok(Operand::nothing());
+        }
+        match self.evaluated(place, id)? {
+            Some(operand) => Ok(operand),
+            None => self.constant(place, id),
         }
     }
 
@@ -24,13 +24,10 @@ impl Execution<'_> {
     pub(super) fn argument(&mut self, place: Place<'_>, param: Param, id: NodeId) -> Result<Value, Stop> {
         self.at = id;
         if matches!(place.source.kind(id), Node::Nil) {
-            return match zero(param) {
-                Some(value) => Ok(value),
-                None => {
-                    let text = format!("cannot assign nil to {}", param.name());
-                    Err(self.fail(place.source, &text))
-                }
-            };
+            return zero(param).ok_or_else(|| {
+                let text = format!("cannot assign nil to {}", param.name());
+                self.fail(place.source, &text)
+            });
         }
         match self.evaluated(place, id)? {
             Some(operand) => self.checked(place, operand, param),
@@ -65,13 +62,10 @@ impl Execution<'_> {
         match place.source.kind(id) {
             Node::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
             Node::String { value, .. } => Ok(Operand::plain(Value::String(value.clone()))),
-            Node::Number(number) => match &number.ideal {
-                Some(value) => Ok(Operand::plain(value.clone())),
-                None => {
-                    let text = format!("{} overflows int", place.source.text_of(id));
-                    Err(self.fail(place.source, &text))
-                }
-            },
+            Node::Number(number) => number.ideal.clone().map(Operand::plain).ok_or_else(|| {
+                let text = format!("{} overflows int", place.source.text_of(id));
+                self.fail(place.source, &text)
+            }),
             _ => {
                 let text = format!("can't evaluate command \"{}\"", place.source.text_of(id));
                 Err(self.fail(place.source, &text))

@@ -76,14 +76,12 @@ impl Execution<'_> {
 
     fn call_failed(&mut self, place: Place<'_>, name: &str, node: NodeId, error: FunctionError) -> Stop {
         if matches!(error, FunctionError::Limit(_)) {
-            return Box::new(error);
+            return error.into();
         }
         self.at = node;
         let text = self.located(place.source, &format!("error calling {name}: {error}"));
-        Box::new(FunctionError::Wrapped {
-            text,
-            cause: Box::new(error),
-        })
+        let cause = Box::new(error);
+        FunctionError::Wrapped { text, cause }.into()
     }
 
     /// The arguments of a call, with the value from the pipeline at the end.

@@ -22,15 +22,15 @@ impl Execution<'_> {
             return Ok(receiver);
         };
         for name in inner {
-            receiver = self.field(place, receiver, id, name, &[], None)?;
+            receiver = self.field(place, &receiver, id, name, &[], None)?;
         }
-        self.field(place, receiver, id, end, arguments, last)
+        self.field(place, &receiver, id, end, arguments, last)
     }
 
     fn field(
         &mut self,
         place: Place<'_>,
-        receiver: Operand,
+        receiver: &Operand,
         id: NodeId,
         name: &str,
         arguments: &[NodeId],
@@ -82,9 +82,9 @@ impl Execution<'_> {
                     }
                     return self.entry(place, &map, name);
                 }
-                Err(self.no_field(place, &receiver, name))
+                Err(self.no_field(place, receiver, name))
             }
-            _ => Err(self.no_field(place, &receiver, name)),
+            _ => Err(self.no_field(place, receiver, name)),
         }
     }
 

@@ -81,7 +81,7 @@ impl Execution<'_> {
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {
-        let value = self.variable(place.source, variable)?.clone();
+        let value = self.variable(place.source, variable)?;
         if fields.is_empty() {
             self.no_arguments(place, id, arguments, last.is_some())?;
             return Ok(value);

@@ -96,7 +96,7 @@ impl Execution<'_> {
         let Node::Pipe(pipe) = source.kind(branch.pipe) else {
             return Ok(Flow::Next);
         };
-        let mut round = Round {
+        let round = Round {
             source,
             branch,
             pipe,
@@ -107,16 +107,16 @@ impl Execution<'_> {
                 return Err(self.cannot_range(source, &value)?);
             }
             Value::Object(object) => match object.plain() {
-                Value::List(list) => self.range_list(&mut round, &list)?,
-                Value::Map(map) => self.range_map(&mut round, &map)?,
-                Value::Bytes(bytes) => self.range_bytes(&mut round, &bytes)?,
-                plain @ (Value::Int(..) | Value::Uint(..)) => self.range_number(&mut round, &plain)?,
+                Value::List(list) => self.range_list(&round, &list)?,
+                Value::Map(map) => self.range_map(&round, &map)?,
+                Value::Bytes(bytes) => self.range_bytes(&round, &bytes)?,
+                plain @ (Value::Int(..) | Value::Uint(..)) => self.range_number(&round, &plain)?,
                 _ => return Err(self.cannot_range(source, &value)?),
             },
-            Value::List(list) => self.range_list(&mut round, list)?,
-            Value::Map(map) => self.range_map(&mut round, map)?,
-            Value::Bytes(bytes) => self.range_bytes(&mut round, bytes)?,
-            Value::Int(..) | Value::Uint(..) => self.range_number(&mut round, &value)?,
+            Value::List(list) => self.range_list(&round, list)?,
+            Value::Map(map) => self.range_map(&round, map)?,
+            Value::Bytes(bytes) => self.range_bytes(&round, bytes)?,
+            Value::Int(..) | Value::Uint(..) => self.range_number(&round, &value)?,
             Value::Nil => None,
             _ => return Err(self.cannot_range(source, &value)?),
         };
@@ -138,26 +138,26 @@ impl Execution<'_> {
         Ok(self.fail(source, &format!("range can't iterate over {text}")))
     }
 
-    fn range_list(&mut self, round: &mut Round<'_>, list: &List) -> Result<Option<Flow>, Stop> {
+    fn range_list(&mut self, round: &Round<'_>, list: &List) -> Result<Option<Flow>, Stop> {
         if list.is_empty() {
             return Ok(None);
         }
         for (index, item) in list.iter().enumerate() {
             let item = Operand::item(list, item);
-            if self.round(round, index_value(index), item)? == Flow::Break {
+            if self.round(round, index_value(index), &item)? == Flow::Break {
                 break;
             }
         }
         Ok(Some(Flow::Next))
     }
 
-    fn range_bytes(&mut self, round: &mut Round<'_>, bytes: &[u8]) -> Result<Option<Flow>, Stop> {
+    fn range_bytes(&mut self, round: &Round<'_>, bytes: &[u8]) -> Result<Option<Flow>, Stop> {
         if bytes.is_empty() {
             return Ok(None);
         }
         for (index, byte) in bytes.iter().enumerate() {
             let item = Operand::plain(Value::Uint(UintType::Uint8, u64::from(*byte)));
-            if self.round(round, index_value(index), item)? == Flow::Break {
+            if self.round(round, index_value(index), &item)? == Flow::Break {
                 break;
             }
         }
@@ -165,7 +165,7 @@ impl Execution<'_> {
     }
 
     /// Over the entries as they are now: what the body does to the map is not seen, as in Go.
-    fn range_map(&mut self, round: &mut Round<'_>, map: &Map) -> Result<Option<Flow>, Stop> {
+    fn range_map(&mut self, round: &Round<'_>, map: &Map) -> Result<Option<Flow>, Stop> {
         if map.is_empty() {
             return Ok(None);
         }
@@ -174,14 +174,14 @@ impl Execution<'_> {
             .take(map.len().saturating_mul(size_of::<Value>() * 2))?;
         for (key, value) in map.entries() {
             let value = Operand::entry(map, value);
-            if self.round(round, Operand::plain(Value::String(key)), value)? == Flow::Break {
+            if self.round(round, Operand::plain(Value::String(key)), &value)? == Flow::Break {
                 break;
             }
         }
         Ok(Some(Flow::Next))
     }
 
-    fn range_number(&mut self, round: &mut Round<'_>, number: &Value) -> Result<Option<Flow>, Stop> {
+    fn range_number(&mut self, round: &Round<'_>, number: &Value) -> Result<Option<Flow>, Stop> {
         if round.pipe.variables.len() > 1 {
             let text = fmt::with_verb(self.call.budget, number, 'v')?;
             let text = format!("can't use {text} to iterate over more than one variable");
@@ -198,7 +198,7 @@ impl Execution<'_> {
                 Value::Uint(kind, _) => Value::Uint(*kind, index),
                 _ => Value::Nil,
             };
-            if self.round(round, Operand::nothing(), Operand::plain(item))? == Flow::Break {
+            if self.round(round, Operand::nothing(), &Operand::plain(item))? == Flow::Break {
                 break;
             }
         }
@@ -206,7 +206,7 @@ impl Execution<'_> {
     }
 
     /// One iteration of a loop.
-    fn round(&mut self, round: &mut Round<'_>, index: Operand, item: Operand) -> Result<Flow, Stop> {
+    fn round(&mut self, round: &Round<'_>, index: Operand, item: &Operand) -> Result<Flow, Stop> {
         let variables = &round.pipe.variables;
         if round.pipe.assigns {
             if let [first, second] = variables.as_slice() {
@@ -234,7 +234,7 @@ impl Execution<'_> {
                 variable.value = index;
             }
         }
-        let flow = self.walk(round.source, round.branch.list, &item)?;
+        let flow = self.walk(round.source, round.branch.list, item)?;
         self.variables.truncate(round.mark);
         Ok(flow)
     }
@@ -254,7 +254,7 @@ impl Execution<'_> {
         };
         let at = self.at;
         self.templates += 1;
-        self.frame(&template, dot)?;
+        self.frame(&template, &dot)?;
         self.templates -= 1;
         self.at = at;
         Ok(())
@@ -285,16 +285,22 @@ impl Execution<'_> {
         }
     }
 
-    pub(super) fn variable(&self, source: &Source, variable: u32) -> Result<&Operand, Stop> {
+    pub(super) fn variable(&mut self, source: &Source, variable: u32) -> Result<Operand, Stop> {
         let frame = self.variables.get(self.base..).unwrap_or_default();
-        let found = if variable == 0 && !source.declares_dollar {
-            frame.first()
-        } else {
-            frame.iter().rev().find(|known| known.name == variable)
-        };
-        found
-            .map(|known| &known.value)
-            .ok_or_else(|| self.undefined(source, variable))
+        if variable == 0
+            && !source.declares_dollar
+            && let Some(dollar) = frame.first()
+        {
+            return Ok(dollar.value.clone());
+        }
+        match frame.iter().rev().position(|known| known.name == variable) {
+            Some(distance) => {
+                // Thousands of variables make a search that costs.
+                self.call.budget.step((distance >> 5) as u64)?;
+                Ok(frame[frame.len() - 1 - distance].value.clone())
+            }
+            None => Err(self.undefined(source, variable)),
+        }
     }
 
     fn undefined(&self, source: &Source, variable: u32) -> Stop {

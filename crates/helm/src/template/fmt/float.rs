@@ -5,6 +5,10 @@ use std::io::Write;
 use super::{number::append_int, printer::Printer};
 use crate::call::LimitReached;
 
+/// No number of 64 bits has more decimal places, or more significant digits; what follows are zeros. Rust's own
+/// formats take no more than 65535.
+const MAX_PLACES: usize = 1100;
+
 /// Appends a number in one of Go's forms: `e`, `E`, `f`, `g`, `G`, `b`, `x` or `X`. Without a precision there are as
 /// many digits as it takes to read the same number back.
 pub fn append_float(out: &mut Vec<u8>, value: f64, form: u8, precision: Option<usize>) {
@@ -23,7 +27,11 @@ pub fn append_float(out: &mut Vec<u8>, value: f64, form: u8, precision: Option<u
     match (form, precision) {
         (b'b', _) => binary(out, value),
         (b'x' | b'X', _) => hexadecimal(out, value, form == b'X', precision),
-        (b'f', Some(precision)) => append(out, format_args!("{value:.precision$}")),
+        (b'f', Some(precision)) => {
+            let places = precision.min(MAX_PLACES);
+            append(out, format_args!("{value:.places$}"));
+            out.resize(out.len() + precision - places, b'0');
+        }
         (b'f', None) => plain(out, &Digits::shortest(value)),
         (b'e' | b'E', precision) => {
             let digits = precision.map_or_else(
@@ -46,34 +54,48 @@ struct Digits {
 
 impl Digits {
     fn shortest(value: f64) -> Self {
-        Self::read(format_args!("{value:e}"))
+        Self::parse(ryu::Buffer::new().format_finite(value).as_bytes())
     }
 
     fn rounded(value: f64, count: usize) -> Self {
-        let places = count.saturating_sub(1);
-        Self::read(format_args!("{value:.places$e}"))
+        let places = count.saturating_sub(1).min(MAX_PLACES);
+        let mut written = Vec::with_capacity(32);
+        append(&mut written, format_args!("{value:.places$e}"));
+        Self::parse(&written)
     }
 
-    /// Reads what Rust writes: `1.25e-7`.
-    fn read(written: std::fmt::Arguments<'_>) -> Self {
-        let mut buffer = Vec::with_capacity(32);
-        append(&mut buffer, written);
-        let at = buffer
+    /// Reads what Rust writes: `1.25e-7`, `0.001`, `120.0`.
+    fn parse(written: &[u8]) -> Self {
+        let at = written
             .iter()
             .position(|byte| *byte == b'e')
-            .unwrap_or(buffer.len());
-        let exponent = buffer
-            .get(at + 1..)
+            .unwrap_or(written.len());
+        let (mantissa, exponent) = written.split_at(at);
+        let exponent = exponent
+            .get(1..)
             .and_then(|text| std::str::from_utf8(text).ok())
             .and_then(|text| text.parse::<i32>().ok())
             .unwrap_or(0);
-        buffer.truncate(at);
-        buffer.retain(u8::is_ascii_digit);
-        while buffer.last() == Some(&b'0') {
-            buffer.pop();
+        let before = mantissa
+            .iter()
+            .position(|byte| *byte == b'.')
+            .unwrap_or(mantissa.len());
+        let mut point = exponent.saturating_add(i32::try_from(before).unwrap_or(0));
+        let mut text = Vec::with_capacity(mantissa.len());
+        for byte in mantissa.iter().filter(|byte| byte.is_ascii_digit()) {
+            if text.is_empty() && *byte == b'0' {
+                point -= 1;
+            } else {
+                text.push(*byte);
+            }
         }
-        let point = if buffer.is_empty() { 0 } else { exponent + 1 };
-        Self { text: buffer, point }
+        while text.last() == Some(&b'0') {
+            text.pop();
+        }
+        if text.is_empty() {
+            point = 0;
+        }
+        Self { text, point }
     }
 }
 
@@ -92,10 +114,10 @@ fn general(out: &mut Vec<u8>, value: f64, letter: u8, precision: Option<usize>) 
         }
         let digits = Digits::shortest(value);
         let exponent = digits.point - 1;
-        if !(-4..6).contains(&exponent) {
-            exponential(out, &digits, digits.text.len().saturating_sub(1), letter);
-        } else {
+        if (-4..6).contains(&exponent) {
             plain(out, &digits);
+        } else {
+            exponential(out, &digits, digits.text.len().saturating_sub(1), letter);
         }
         return;
     };
@@ -242,9 +264,8 @@ impl Printer<'_> {
     /// By the verb; false if there is no such verb for floating-point numbers.
     pub(super) fn float(&mut self, value: f64, verb: char) -> Result<bool, LimitReached> {
         let (form, precision) = match verb {
-            'v' => (b'g', None),
+            'v' | 'g' => (b'g', None),
             'b' => (b'b', None),
-            'g' => (b'g', None),
             'G' => (b'G', None),
             'x' => (b'x', None),
             'X' => (b'X', None),

@@ -134,7 +134,10 @@ impl Printer<'_> {
     fn unicode(&mut self, bits: u64) -> Result<(), LimitReached> {
         let digits = self.flags.precision.unwrap_or(4).max(4);
         self.charge(digits)?;
-        let mut text = format!("U+{bits:0digits$X}").into_bytes();
+        let code = format!("{bits:X}");
+        let mut text = b"U+".to_vec();
+        text.resize(text.len() + digits.saturating_sub(code.len()), b'0');
+        text.extend_from_slice(code.as_bytes());
         if self.flags.sharp
             && let Some(char) = u32::try_from(bits).ok().and_then(char::from_u32)
             && unicode::is_printable(char)

@@ -45,7 +45,7 @@ fn quote_with(out: &mut Vec<u8>, text: &[u8], mark: u8, ascii: bool) {
         };
         match special {
             [byte, ..] if length == 1 && char == char::REPLACEMENT_CHARACTER => {
-                hex(out, b'x', u32::from(*byte), 2)
+                hex(out, b'x', u32::from(*byte), 2);
             }
             _ => escape(out, char, mark, ascii),
         }

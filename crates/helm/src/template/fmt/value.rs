@@ -3,6 +3,7 @@
 use super::{number::Whole, printer::Printer};
 use crate::{
     call::LimitReached,
+    template::exec::with_stack,
     value::{Kind, List, Map, Object, Value},
 };
 
@@ -11,6 +12,7 @@ const MAX_DEPTH: u32 = 1000;
 
 impl Printer<'_> {
     /// An argument of a print function (`pp.printArg`).
+    #[expect(clippy::match_same_arms, reason = "they are asked in this order")]
     pub(super) fn print_argument(&mut self, value: &Value, verb: char) -> Result<(), LimitReached> {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
@@ -72,16 +74,8 @@ impl Printer<'_> {
                 self.bytes(bytes, verb, depth)?;
                 true
             }
-            Value::List(list) => {
-                self.list(list, verb, depth)?;
-                true
-            }
-            Value::Map(map) => {
-                self.map(map, verb, depth)?;
-                true
-            }
-            Value::Object(object) => {
-                self.object(object.as_ref(), value, verb, depth)?;
+            Value::List(_) | Value::Map(_) | Value::Object(_) => {
+                with_stack(|| self.nested(value, verb, depth))?;
                 true
             }
         };
@@ -89,6 +83,15 @@ impl Printer<'_> {
             return Ok(());
         }
         self.bad_verb(value, verb)
+    }
+
+    fn nested(&mut self, value: &Value, verb: char, depth: u32) -> Result<(), LimitReached> {
+        match value {
+            Value::List(list) => self.list(list, verb, depth),
+            Value::Map(map) => self.map(map, verb, depth),
+            Value::Object(object) => self.object(object.as_ref(), value, verb, depth),
+            _ => Ok(()),
+        }
     }
 
     /// `%!d(string=abc)`.
@@ -112,7 +115,7 @@ impl Printer<'_> {
     fn pointer(&mut self, value: &Value, verb: char) -> Result<(), LimitReached> {
         match value.kind() {
             Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func => {
-                self.address(0xc000_0000_00, !self.flags.sharp)
+                self.address(0x00c0_0000_0000, !self.flags.sharp)
             }
             _ => self.bad_verb(value, verb),
         }
@@ -126,7 +129,8 @@ impl Printer<'_> {
         let syntax = self.flags.sharp_v;
         if syntax {
             // Go calls the type by two names, depending on where it stands.
-            self.write(if depth == 0 { b"[]byte{" } else { b"[]uint8{" })?;
+            let by_value = depth > 0 || !matches!(verb, 'v' | 'd');
+            self.write(if by_value { b"[]uint8{" } else { b"[]byte{" })?;
         } else {
             self.write(b"[")?;
         }

@@ -120,8 +120,7 @@ fn whole_uint(value: f64) -> Option<u64> {
 fn parse_int(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     let value = parse_uint(digits)?;
     if negative {
@@ -159,10 +158,7 @@ fn underscores_are_good(text: &[u8]) -> bool {
     if !text.contains(&b'_') {
         return true;
     }
-    let text = match text {
-        [b'+' | b'-', rest @ ..] => rest,
-        rest => rest,
-    };
+    let ([b'+' | b'-', text @ ..] | text) = text;
     let (hexadecimal, prefixed, rest) = match text {
         [b'0', b'x' | b'X', rest @ ..] => (true, true, rest),
         [b'0', b'b' | b'B' | b'o' | b'O', rest @ ..] => (false, true, rest),

@@ -104,7 +104,7 @@ impl Parser<'_> {
             Token::Nil => Kind::Nil,
             Token::Variable => {
                 let variable = self.intern(&item);
-                if !self.tree.variables.contains(&variable) {
+                if !self.tree.variables.contains(variable) {
                     let name = fmt::quoted(text);
                     return Err(self.error(&format!("undefined variable {}", name.text())));
                 }

@@ -1,5 +1,7 @@
 //! Tokens with three of them looked ahead at, and the errors about them.
 
+use std::collections::HashMap;
+
 use super::{ParseError, Parser};
 use crate::template::{
     fmt,
@@ -13,11 +15,55 @@ pub(super) struct Tree {
     tokens: [Item; 3],
     peeked: usize,
     /// The variables that are known here.
-    pub(super) variables: Vec<u32>,
+    pub(super) variables: Variables,
     /// The line where the action began that is being parsed, or 0.
     pub(super) action_line: usize,
     pub(super) ranges: u32,
     pub(super) parentheses: u32,
+}
+
+/// The variables that are known at some point.
+pub(super) struct Variables {
+    stack: Vec<u32>,
+    /// How often each is on the stack.
+    counts: HashMap<u32, u32>,
+}
+
+impl Default for Variables {
+    fn default() -> Self {
+        Self {
+            stack: vec![0],
+            counts: HashMap::from([(0, 1)]),
+        }
+    }
+}
+
+impl Variables {
+    pub(super) fn push(&mut self, variable: u32) {
+        self.stack.push(variable);
+        *self.counts.entry(variable).or_default() += 1;
+    }
+
+    pub(super) fn contains(&self, variable: u32) -> bool {
+        self.counts.get(&variable).is_some_and(|count| *count > 0)
+    }
+
+    pub(super) fn mark(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Forgets what was declared since.
+    pub(super) fn reset(&mut self, mark: usize) {
+        while self.stack.len() > mark {
+            if let Some(count) = self
+                .stack
+                .pop()
+                .and_then(|variable| self.counts.get_mut(&variable))
+            {
+                *count -= 1;
+            }
+        }
+    }
 }
 
 impl Default for Tree {
@@ -32,7 +78,7 @@ impl Default for Tree {
         Self {
             tokens: [none.clone(), none.clone(), none],
             peeked: 0,
-            variables: vec![0],
+            variables: Variables::default(),
             action_line: 0,
             ranges: 0,
             parentheses: 0,
