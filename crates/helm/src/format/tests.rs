@@ -151,7 +151,7 @@ fn called(name: &str, argument: Value) -> Vec<u8> {
     match (function.call)(&mut call, &[argument]) {
         Ok(Value::String(text)) => text.as_bytes().to_vec(),
         Ok(value) => to_json(&value, JsonStyle::COMPACT, &mut budget)
-            .map_or_else(|error| format!("!{error}"), |json| json)
+            .unwrap_or_else(|error| format!("!{error}"))
             .into_bytes(),
         Err(error) => format!("!{error}").into_bytes(),
     }
@@ -168,7 +168,7 @@ fn every_case_is_as_in_go() {
         let got = match name {
             "roundYaml" => from_yaml(&given, &mut budget)
                 .and_then(|value| to_yaml(&value, &mut budget))
-                .map_or_else(|error| format!("!{error}"), |yaml| yaml)
+                .unwrap_or_else(|error| format!("!{error}"))
                 .into_bytes(),
             "roundToml" => from_toml(&given, TomlDialect::Helm4, &mut budget)
                 .and_then(|map| to_toml(&Value::Map(map), TomlDialect::Helm4, &mut budget))
