@@ -7,7 +7,10 @@ mod values;
 
 pub(super) use values::{MapReceiver, values_method};
 
-use super::{exec::Operand, fmt};
+use super::{
+    exec::{Arguments, Operand},
+    fmt,
+};
 use crate::{
     call::{Budget, FunctionError},
     value::{Kind, Value},
@@ -80,10 +83,13 @@ impl Builtin {
         self,
         budget: &mut Budget,
         callee: &str,
-        arguments: &[Operand],
+        arguments: Arguments<Operand>,
     ) -> Result<Operand, FunctionError> {
-        let Some((first, rest)) = arguments.split_first() else {
+        if self.prints() {
             return self.on_values(budget, arguments);
+        }
+        let Some((first, rest)) = arguments.split_first() else {
+            return Ok(Operand::nothing());
         };
         let truth =
             |value: Result<bool, FunctionError>| value.map(|truth| Operand::plain(Value::Bool(truth)));
@@ -101,13 +107,20 @@ impl Builtin {
             Self::Slice => index::slice(budget, first_value, rest),
             Self::Len => index::length(first).map(Operand::plain),
             Self::Call => Err(not_a_function(callee, first_value)),
-            _ => self.on_values(budget, arguments),
+            _ => Ok(Operand::nothing()),
         }
     }
 
+    const fn prints(self) -> bool {
+        matches!(
+            self,
+            Self::Print | Self::Printf | Self::Println | Self::Html | Self::Js | Self::UrlQuery
+        )
+    }
+
     /// The functions that print their arguments.
-    fn on_values(self, budget: &mut Budget, arguments: &[Operand]) -> Result<Operand, FunctionError> {
-        if let (Self::Print | Self::Html | Self::Js | Self::UrlQuery, [one]) = (self, arguments)
+    fn on_values(self, budget: &mut Budget, arguments: Arguments<Operand>) -> Result<Operand, FunctionError> {
+        if let (Self::Print | Self::Html | Self::Js | Self::UrlQuery, [one]) = (self, arguments.as_slice())
             && let Value::String(text) = &one.value
         {
             let text = match self {

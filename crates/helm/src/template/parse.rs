@@ -109,7 +109,7 @@ impl<'t> Parser<'t> {
             text,
             functions,
             lexer,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(text.len() / 16),
             names: vec![Box::from("$")],
             name_indexes: HashMap::from([(Box::from("$"), 0)]),
             declares_dollar: false,
@@ -320,7 +320,7 @@ impl<'t> Parser<'t> {
 
     /// What follows an `else`: another branch, whose `end` is the end of this one too, or a list.
     fn else_part(&mut self, word: Word) -> Result<NodeId, ParseError> {
-        let next = self.peek().clone();
+        let next = self.peek();
         let chained = matches!(
             (word, next.token),
             (Word::If, Token::Keyword(Keyword::If)) | (Word::With, Token::Keyword(Keyword::With))
@@ -448,14 +448,14 @@ impl<'t> Parser<'t> {
     /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
         loop {
-            let variable = self.peek_non_space().clone();
+            let variable = self.peek_non_space();
             if variable.token != Token::Variable {
                 return Ok(());
             }
             self.next();
             // Whether this is a declaration is known two tokens later.
-            let after = self.peek().clone();
-            let next = self.peek_non_space().clone();
+            let after = self.peek();
+            let next = self.peek_non_space();
             let is_comma = next.token == Token::Char && self.slice(&next) == b",";
             if matches!(next.token, Token::Assign | Token::Declare) || is_comma {
                 if !is_comma {

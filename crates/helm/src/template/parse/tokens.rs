@@ -73,10 +73,9 @@ impl Default for Tree {
             start: 0,
             end: 0,
             line: 0,
-            problem: None,
         };
         Self {
-            tokens: [none.clone(), none.clone(), none],
+            tokens: [none; 3],
             peeked: 0,
             variables: Variables::default(),
             action_line: 0,
@@ -93,14 +92,14 @@ impl Parser<'_> {
         } else {
             self.tree.tokens[0] = self.lexer.next();
         }
-        self.current(self.tree.peeked).clone()
+        self.current(self.tree.peeked)
     }
 
-    fn current(&self, index: usize) -> &Item {
-        &self.tree.tokens[index.min(2)]
+    fn current(&self, index: usize) -> Item {
+        self.tree.tokens[index.min(2)]
     }
 
-    pub(super) fn peek(&mut self) -> &Item {
+    pub(super) fn peek(&mut self) -> Item {
         if self.tree.peeked == 0 {
             self.tree.peeked = 1;
             self.tree.tokens[0] = self.lexer.next();
@@ -134,7 +133,7 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn peek_non_space(&mut self) -> &Item {
+    pub(super) fn peek_non_space(&mut self) -> Item {
         self.next_non_space();
         self.backup();
         self.current(self.tree.peeked - 1)
@@ -155,10 +154,11 @@ impl Parser<'_> {
     }
 
     pub(super) fn unexpected(&self, item: &Item, context: &str) -> ParseError {
-        let Some(problem) = &item.problem else {
+        if item.token != Token::Error {
             let shown = self.shown(item);
             return self.error(&format!("unexpected {shown} in {context}"));
-        };
+        }
+        let problem = self.lexer.problem();
         let began = self.tree.action_line;
         let mut extra = String::new();
         if began != 0 && began != item.line {
