@@ -8,6 +8,8 @@
 //! cargo xtask fuzz [--seconds N]     each fuzz target for a while, or the named ones
 //! cargo xtask bench [WHAT]           airlock against its peers, as a table
 //! cargo xtask apt-oracle            closures of packages, ours against apt's
+//! cargo xtask helm-corpus DIR       every chart below a folder, rendered by Helm and by us
+//! cargo xtask helm-fuzz              templates made by chance, rendered by both
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -29,6 +31,7 @@ mod checks;
 mod deadline;
 mod dist;
 mod fuzz;
+mod helm;
 mod peers;
 mod schema;
 mod steps;
@@ -69,6 +72,10 @@ enum Task {
     },
     /// Compare closures of packages with those of apt, in a private root; needs Debian and python3-apt
     AptOracle(apt_oracle::Options),
+    /// Render every chart below a folder with Helm and with airlock, and compare the files
+    HelmCorpus(helm::corpus::Options),
+    /// Render templates made by chance with Helm and with airlock, and compare
+    HelmFuzz(helm::fuzz::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -87,6 +94,8 @@ fn main() -> ExitCode {
         Task::Fuzz { targets, seconds } => fuzz::targets(seconds, &targets),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::AptOracle(options) => apt_oracle::compare(&options),
+        Task::HelmCorpus(options) => helm::corpus::compare(&options),
+        Task::HelmFuzz(options) => helm::fuzz::compare(&options),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

@@ -18,15 +18,19 @@
 
 mod args;
 mod convert;
+mod crypto;
 mod dates;
 mod defaults;
 mod dicts;
 mod equal;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod lists;
 mod math;
 mod merge;
 mod paths;
+mod random;
 mod reflect;
 mod regex;
 #[cfg(test)]
@@ -59,6 +63,8 @@ pub fn functions() -> &'static [Function] {
             dates::FUNCTIONS,
             paths::FUNCTIONS,
             urls::FUNCTIONS,
+            crypto::FUNCTIONS,
+            random::FUNCTIONS,
         ]
         .concat();
         all.sort_by_key(|function| function.name);

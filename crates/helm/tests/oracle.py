@@ -24,6 +24,7 @@ U+FFFD.
 import io
 import json
 import os
+import resource
 import sys
 import tarfile
 import time
@@ -33,6 +34,9 @@ os.environ["TZ"] = "UTC"
 
 import helm_python  # noqa: E402
 from helm_python import _native  # noqa: E402
+
+
+LIMIT = 8 << 30
 
 
 def archive(files):
@@ -63,11 +67,30 @@ def load(request):
     return helm_python.Chart.load(request["chart"])
 
 
-def render(request):
+def read(text):
+    """JSON of Go's, which has a zero below zero."""
+    return json.loads(text, parse_int=lambda digits: -0.0 if digits == "-0" else int(digits))
+
+
+def given(texts):
+    """What the command line makes of values files.
+
+    The library's own reader takes the first document of a file only. That of charts is the one that the command
+    line uses, so that each file is made the values of a chart.
+    """
     values = {}
-    for text in request.get("values", []):
-        merge(values, helm_python.values_from_yaml(text) or {})
-    values = json.dumps(values)
+    for text in texts:
+        chart = {"Chart.yaml": "apiVersion: v2\nname: values\nversion: 0.1.0\n", "values.yaml": text}
+        try:
+            with helm_python.Chart.load_archive(archive(chart)) as chart:
+                merge(values, read(_native.call_string("helm_chart_values", chart._raw())) or {})
+        except helm_python.HelmError as error:
+            text = str(error).removeprefix("cannot load values.yaml: ")
+            raise helm_python.HelmValuesError("failed to parse values.yaml: " + text) from error
+    return json.dumps(values)
+
+
+def render(request, values):
     options = request.get("options") or {}
     with load(request) as chart:
         if request.get("manifest"):
@@ -92,7 +115,9 @@ def answer(request):
     for _ in range(request.get("repeat", 1)):
         start = time.perf_counter()
         try:
-            reply = render(request)
+            values = given(request.get("values", []))
+            start = time.perf_counter()
+            reply = render(request, values)
         except helm_python.HelmError as error:
             reply = {"error": str(error), "kind": type(error).__name__}
         seconds = time.perf_counter() - start
@@ -102,6 +127,8 @@ def answer(request):
 
 
 def main():
+    # A chart that wants all memory ends this process alone.
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
     # The library and its log share standard output's descriptor with nobody.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)

@@ -131,3 +131,18 @@ fn round(call: &mut Call<'_>, args: &[Value]) -> Outcome {
         |(unit, name)| format!("{}{name}", length / unit).into(),
     ))
 }
+
+/// A time in a certificate, with two digits for the year if that is enough; `None` for a year that has no four
+/// digits.
+pub(super) fn certificate_time(seconds: i64) -> Option<(bool, String)> {
+    let time = Time::unix(seconds, 0);
+    let (short, layout): (bool, &[u8]) = match time.civil().year {
+        1950..=2049 => (true, b"060102150405Z"),
+        0..=9999 => (false, b"20060102150405Z"),
+        _ => return None,
+    };
+    Some((
+        short,
+        String::from_utf8_lossy(&layout::format(&time, layout)).into_owned(),
+    ))
+}

@@ -214,7 +214,7 @@ fn difference(case: &mut Case) -> Option<String> {
         .iter()
         .map(|json| decode(json, &mut maps))
         .collect();
-    let mut budget = Budget::new(1_000_000, 64 << 20);
+    let mut budget = Budget::new(10_000_000, 64 << 20);
     let mut world = World::new((0, 0), 0);
     let mut call = Call {
         budget: &mut budget,
@@ -229,7 +229,8 @@ fn difference(case: &mut Case) -> Option<String> {
         .unwrap_or_else(|| Json::Array(case.arguments.clone()));
     without_nan(&mut expected);
     without_nan(&mut afterwards);
-    if expected != afterwards {
+    // Where a call failed halfway, how far it came depends on the order of Go's maps.
+    if case.error.is_none() && expected != afterwards {
         return Some(format!(
             "the arguments are {afterwards} and not {expected} afterwards"
         ));

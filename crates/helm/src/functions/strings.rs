@@ -7,6 +7,8 @@ mod pad;
 mod split;
 mod trim;
 
+pub(super) use base::{decode_base64, encode_base64};
+
 use super::{
     args::{any, boolean_value, bytes, functions, int, string},
     text,

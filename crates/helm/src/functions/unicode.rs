@@ -41,8 +41,6 @@ macro_rules! classes {
 }
 
 classes! {
-    /// `unicode.IsPrint`.
-    is_print r"[\p{L}\p{M}\p{N}\p{P}\p{S} ]";
     /// `unicode.IsPunct`.
     is_punct r"[\p{P}]";
     /// `unicode.IsNumber`.

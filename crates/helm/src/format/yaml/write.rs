@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     call::{Budget, FunctionError},
-    value::{Map, Str, Value},
+    value::{Map, Object, Str, Value},
 };
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -152,9 +152,21 @@ impl Writer<'_> {
             Value::List(list) => self.list(list, place, depth)?,
             Value::Map(map) if map.is_nil() && self.dialect == Dialect::Json => self.emitter.word("null"),
             Value::Map(map) => self.map(map, place, depth)?,
-            Value::Object(object) => self.value(&object.plain(), place, depth + 1)?,
+            Value::Object(object) => self.object(object.as_ref(), place, depth)?,
         }
         Ok(())
+    }
+
+    fn object(&mut self, object: &dyn Object, place: Place, depth: usize) -> Result<()> {
+        let plain = object.plain();
+        match (&plain, self.dialect) {
+            // The library writes times as YAML's own, without quotes.
+            (Value::String(text), Dialect::Pretty) if object.type_name() == "time.Time" => {
+                self.emitter.word(&String::from_utf8_lossy(text));
+                Ok(())
+            }
+            _ => self.value(&plain, place, depth + 1),
+        }
     }
 
     fn unsupported(&self, problem: &str) -> FunctionError {

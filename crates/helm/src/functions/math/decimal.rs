@@ -2,7 +2,7 @@
 
 use num_bigint::{BigInt, Sign};
 
-use crate::call::FunctionError;
+use crate::{call::FunctionError, template::fmt::append_float};
 
 /// `value * 10^exponent`.
 pub(super) struct Decimal {
@@ -17,7 +17,9 @@ impl Decimal {
     /// The shortest decimal number that reads as this one.
     pub(super) fn from_float(number: f64) -> Result<Self, FunctionError> {
         if !number.is_finite() {
-            let text = super::super::text::float(number);
+            let mut text = Vec::new();
+            append_float(&mut text, number, b'g', None);
+            let text = String::from_utf8_lossy(&text).into_owned();
             return Err(FunctionError::new(format!("Cannot create a Decimal from {text}")));
         }
         if number == 0.0 {
@@ -26,7 +28,9 @@ impl Decimal {
                 exponent: 0,
             });
         }
-        let text = format!("{number:e}");
+        let mut text = Vec::new();
+        append_float(&mut text, number, b'e', None);
+        let text = String::from_utf8_lossy(&text);
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
         let exponent: i32 = exponent.parse().unwrap_or(0);

@@ -177,3 +177,13 @@ pub(super) fn enc32(call: &mut Call<'_>, args: &[Value]) -> Outcome {
 pub(super) fn dec32(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     BASE32.decoded(call, args)
 }
+
+/// Base 64 of Go's `base64.StdEncoding`.
+pub(crate) fn encode_base64(bytes: &[u8]) -> Vec<u8> {
+    BASE64.encode(bytes)
+}
+
+/// The bytes, or where the text goes wrong.
+pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
+    decode64(&BASE64, text)
+}
