@@ -177,7 +177,7 @@ impl Execution<'_> {
         } else {
             Cow::Borrowed("")
         };
-        match builtin.run(self.call.budget, &callee, operands) {
+        match builtin.run(self.call.budget, &mut self.out, &callee, operands) {
             Ok(operand) => Ok(operand),
             Err(error) => Err(self.call_failed(place, &function.name, command, error)),
         }
