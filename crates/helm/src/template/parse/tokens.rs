@@ -1,7 +1,5 @@
 //! Tokens with three of them looked ahead at, and the errors about them.
 
-use std::collections::HashMap;
-
 use super::{ParseError, Parser};
 use crate::template::{
     fmt,
@@ -25,15 +23,15 @@ pub(super) struct Tree {
 /// The variables that are known at some point.
 pub(super) struct Variables {
     stack: Vec<u32>,
-    /// How often each is on the stack.
-    counts: HashMap<u32, u32>,
+    /// How often each is on the stack, by its index.
+    counts: Vec<u32>,
 }
 
 impl Default for Variables {
     fn default() -> Self {
         Self {
             stack: vec![0],
-            counts: HashMap::from([(0, 1)]),
+            counts: vec![1],
         }
     }
 }
@@ -41,11 +39,15 @@ impl Default for Variables {
 impl Variables {
     pub(super) fn push(&mut self, variable: u32) {
         self.stack.push(variable);
-        *self.counts.entry(variable).or_default() += 1;
+        let index = variable as usize;
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] += 1;
     }
 
     pub(super) fn contains(&self, variable: u32) -> bool {
-        self.counts.get(&variable).is_some_and(|count| *count > 0)
+        self.counts.get(variable as usize).is_some_and(|count| *count > 0)
     }
 
     pub(super) fn mark(&self) -> usize {
@@ -58,7 +60,7 @@ impl Variables {
             if let Some(count) = self
                 .stack
                 .pop()
-                .and_then(|variable| self.counts.get_mut(&variable))
+                .and_then(|variable| self.counts.get_mut(variable as usize))
             {
                 *count -= 1;
             }
