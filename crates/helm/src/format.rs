@@ -26,6 +26,7 @@ mod yaml;
 
 pub use functions::{functions, helm3_functions};
 pub use json::{JsonStyle, from_json, to_json};
+pub(crate) use text::quote;
 pub use toml::{TomlDialect, from_toml, to_toml};
 pub(crate) use yaml::from_yaml_kept;
 pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};
@@ -40,7 +41,15 @@ fn too_deep() -> FunctionError {
     DEPTH_LIMIT.into()
 }
 
+/// Runs one level of nesting, with more stack if there is little left.
+fn deeper<T>(level: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(128 << 10, 1 << 20, level)
+}
+
 const DEPTH_LIMIT: LimitReached = LimitReached {
     what: "levels of nesting",
     limit: MAX_DEPTH as u64,
 };
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ mod urls;
 use std::sync::LazyLock;
 
 pub use keys::Keys;
+pub(crate) use regex::is_match;
 
 use crate::call::Function;
 

@@ -68,6 +68,7 @@ mod package;
 mod range;
 pub mod render;
 mod repository;
+mod schema;
 mod stored;
 pub mod template;
 pub mod value;

@@ -37,8 +37,8 @@ use crate::value::{Map, MapType, Value};
 use tree::Node;
 use values::Coalescer;
 
-/// What a rendering may cost. The default is far above what public charts need, and low enough to refuse a hostile
-/// one within seconds.
+/// What a rendering may cost. The default is hundreds of times what public charts need (100,000 steps and 8 MB are
+/// much), and low enough to refuse a hostile one within seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Steps: nodes evaluated, items visited, kilobytes scanned.
@@ -52,9 +52,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            steps: 200_000_000,
-            memory: 4 << 30,
-            output: 256 << 20,
+            steps: 50_000_000,
+            memory: 512 << 20,
+            output: 64 << 20,
         }
     }
 }
@@ -244,6 +244,46 @@ mod tests {
             wrong.len(),
             cases.len() * 2
         );
+    }
+
+    #[test]
+    fn aliases_of_charts_with_aliases_are_refused_in_time() {
+        let aliases = |name: &str| {
+            let lines = (0..10).map(|n| format!("- {{name: {name}, version: 1.0.0, alias: a{n}}}\n"));
+            lines.collect::<String>()
+        };
+        let mut files = Vec::new();
+        let mut folder = String::new();
+        for level in 0..12 {
+            let text = format!(
+                "apiVersion: v2\nname: c{level}\nversion: 1.0.0\ndescription: {}\ndependencies:\n{}",
+                "x".repeat(10_000),
+                aliases(&format!("c{}", level + 1))
+            );
+            for (path, text) in [
+                ("Chart.yaml", text.as_str()),
+                ("templates/a.yaml", "{{ .Values }}"),
+            ] {
+                files.push(ChartFile {
+                    path: format!("{folder}{path}"),
+                    bytes: text.as_bytes().to_vec(),
+                });
+            }
+            folder.push_str(&format!("charts/c{}/", level + 1));
+        }
+        let last = "apiVersion: v2\nname: c12\nversion: 1.0.0\n";
+        files.push(ChartFile {
+            path: format!("{folder}Chart.yaml"),
+            bytes: last.as_bytes().to_vec(),
+        });
+        for profile in [Profile::Helm3, Profile::Helm4] {
+            let chart = Chart::from_files(files.clone(), profile).unwrap();
+            let options = Options::new(profile);
+            let result = render(&chart, &ValueSources::default(), &options, &mut |_| {
+                Err(String::new())
+            });
+            assert!(matches!(result, Err(RenderError::Limit(_))), "{result:?}");
+        }
     }
 
     fn answer(case: &serde_json::Value, profile: Profile) -> serde_json::Value {

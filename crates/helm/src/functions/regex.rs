@@ -35,6 +35,11 @@ functions! {
     "mustRegexSplit" (String, String, Int) |call, a| split(call, a, Pattern::new);
 }
 
+/// Whether a pattern of Go's matches somewhere in a text.
+pub(crate) fn is_match(call: &mut Call<'_>, pattern: &Str, text: &[u8]) -> Result<bool, FunctionError> {
+    Ok(Pattern::new(call, pattern)?.search(text).first(call)?.is_some())
+}
+
 /// How a pattern is read: the functions differ in the text of the error.
 type Read = fn(&mut Call<'_>, &Str) -> Result<Pattern, FunctionError>;
 

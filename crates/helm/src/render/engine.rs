@@ -14,6 +14,10 @@ use crate::value::{Map, MapType, Str, Value};
 /// How often a template may include itself, directly or not.
 const MAX_INCLUDES: u32 = 1000;
 
+/// Roughly how many bytes a parsed template takes for each of its text: a chart can have itself below itself under
+/// many aliases.
+const PARSED: usize = 8;
+
 /// The functions that Helm 3 does not have.
 const NEW: [&str; 2] = ["mustToYaml", "mustToToml"];
 
@@ -58,6 +62,7 @@ pub(super) fn run(
     };
     for (path, template) in &order {
         budget.step(1 + template.text.len() as u64 / 64)?;
+        budget.take(template.text.len().saturating_mul(PARSED))?;
         set.parse(path.as_str(), template.text)
             .map_err(|error| failure::unparsed(path, error.to_string()))?;
     }

@@ -29,6 +29,37 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Roughly how many bytes of text its metadata have.
+    pub(crate) fn text(&self) -> usize {
+        let metadata = &self.metadata;
+        let dependencies = metadata.dependencies.iter().map(|wanted| {
+            let tags: usize = wanted.tags.iter().map(String::len).sum();
+            let texts = [
+                &wanted.name,
+                &wanted.version,
+                &wanted.repository,
+                &wanted.condition,
+                &wanted.alias,
+            ];
+            let imports = wanted.import_values.iter().map(json_size).sum::<usize>();
+            size_of::<Dependency>() + tags + imports + texts.map(String::len).iter().sum::<usize>()
+        });
+        let annotations = metadata.annotations.iter();
+        let lists = metadata.sources.iter().chain(&metadata.keywords);
+        let maintainers = metadata.maintainers.iter();
+        metadata.description.len()
+            + metadata.home.len()
+            + metadata.icon.len()
+            + dependencies.sum::<usize>()
+            + annotations
+                .map(|(key, value)| 64 + key.len() + value.len())
+                .sum::<usize>()
+            + lists.map(|text| 32 + text.len()).sum::<usize>()
+            + maintainers
+                .map(|one| 96 + one.name.len() + one.email.len() + one.url.len())
+                .sum::<usize>()
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.metadata.name
     }
@@ -141,6 +172,20 @@ impl<'a> Node<'a> {
         coalescer.tables(&values, &imported, "", true)?;
         self.values = values;
         Ok(())
+    }
+}
+
+fn json_size(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(items) => 32 + items.iter().map(json_size).sum::<usize>(),
+        serde_json::Value::Object(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| 64 + key.len() + json_size(value));
+            32 + entries.sum::<usize>()
+        }
+        serde_json::Value::String(text) => 32 + text.len(),
+        _ => 32,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading JSON (`encoding/json.Unmarshal`) with Go's texts for what is wrong.
 
-use super::super::{MAX_DEPTH, number::parse, text, too_deep};
+use super::super::{MAX_DEPTH, deeper, number::parse, text, too_deep};
 use crate::{
     call::{Budget, FunctionError},
     value::{List, ListType, Map, MapType, Str, Value},
@@ -96,8 +96,8 @@ impl Reader<'_, '_> {
         self.budget.step(1)?;
         self.budget.take(32)?;
         match self.peek() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
+            Some(b'{') => deeper(|| self.object(depth)),
+            Some(b'[') => deeper(|| self.array(depth)),
             Some(b'"') => self.string().map(Value::String),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.literal("true", Value::Bool(true)),

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::super::{MAX_DEPTH, number, too_deep};
+use super::super::{MAX_DEPTH, deeper, number, too_deep};
 use crate::{
     call::{Budget, FunctionError},
     value::{Str, Value},
@@ -90,9 +90,9 @@ impl Writer<'_> {
                 self.out.push('"');
             }
             Value::List(list) if list.is_nil() => self.out.push_str("null"),
-            Value::List(list) => self.list(list, depth)?,
+            Value::List(list) => deeper(|| self.list(list, depth))?,
             Value::Map(map) if map.is_nil() => self.out.push_str("null"),
-            Value::Map(map) => self.map(&map.entries(), depth)?,
+            Value::Map(map) => deeper(|| self.map(&map.entries(), depth))?,
             Value::Object(object) => {
                 if depth >= MAX_DEPTH {
                     return Err(too_deep());

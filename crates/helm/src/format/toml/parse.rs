@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    super::{MAX_DEPTH, text, too_deep},
+    super::{MAX_DEPTH, deeper, text, too_deep},
     TomlDialect,
     key::join,
     scan::{Cursor, Result, Stop, Wrong, quote_char},
@@ -298,11 +298,11 @@ impl Parser<'_, '_> {
             Some('0'..='9') => self.cursor.number_or_date()?,
             Some('[') => {
                 self.cursor.skip('[');
-                return Ok((self.array(depth)?, true));
+                return Ok((deeper(|| self.array(depth))?, true));
             }
             Some('{') => {
                 self.cursor.skip('{');
-                self.inline_table(in_array, depth)?
+                deeper(|| self.inline_table(in_array, depth))?
             }
             Some(quote @ ('"' | '\'')) => self.cursor.any_string(quote)?,
             Some('.') => return self.cursor.wrong("floats must start with a digit, not '.'"),

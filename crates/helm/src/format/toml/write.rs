@@ -1,7 +1,7 @@
 //! Writing TOML (`Encoder.Encode`).
 
 use super::{
-    super::{DEPTH_LIMIT, MAX_DEPTH, number},
+    super::{DEPTH_LIMIT, MAX_DEPTH, deeper, number},
     TomlDialect,
     key::{join, quote, quoted_if_needed},
     moment::Moment,
@@ -87,7 +87,8 @@ fn kind(value: &Value, depth: usize) -> Result<Option<Type>> {
         Value::List(list) => {
             let mut tables = !list.is_empty();
             for item in list.iter() {
-                match kind(&plain(item, depth)?, depth + 1)? {
+                let item = plain(item, depth)?;
+                match deeper(|| kind(&item, depth + 1))? {
                     None => {
                         return Err(Refusal::Error(
                             "toml: cannot encode array with nil element".to_owned(),
@@ -183,14 +184,14 @@ impl Writer<'_> {
                         self.newline();
                     }
                     self.header(&key, [b"[", b"]"]);
-                    self.table(&key, map)?;
+                    deeper(|| self.table(&key, map))?;
                 }
                 Value::List(items) => {
                     for item in items.iter() {
                         if let Value::Map(map) = plain(item, key.len())? {
                             self.newline();
                             self.header(&key, [b"[[", b"]]"]);
-                            self.table(&key, &map)?;
+                            deeper(|| self.table(&key, &map))?;
                         }
                     }
                 }
@@ -236,7 +237,7 @@ impl Writer<'_> {
                 }
                 self.out.push(b']');
             }
-            Value::Map(map) => self.inline(map, depth)?,
+            Value::Map(map) => deeper(|| self.inline(map, depth))?,
             Value::Object(object) => {
                 if let Some(moment) = object.as_any().downcast_ref::<Moment>() {
                     self.out.extend_from_slice(moment.toml().as_bytes());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{MAX_DEPTH, number, too_deep},
+    super::{MAX_DEPTH, deeper, number, too_deep},
     reader,
     resolve::{self, Resolved},
     scalar::{Node, Scalar},
@@ -174,9 +174,9 @@ impl Loader<'_, '_> {
     fn count(&mut self) -> Result<()> {
         self.budget.step(1)?;
         self.budget.take(48)?;
-        self.decoded += 1;
+        self.decoded = self.decoded.saturating_add(1);
         if self.aliases > 0 {
-            self.aliased += 1;
+            self.aliased = self.aliased.saturating_add(1);
         }
         self.check_aliases();
         Ok(())
@@ -217,7 +217,7 @@ impl Loader<'_, '_> {
         if let Some(anchor) = &properties.anchor {
             self.anchors.insert(anchor.clone(), Anchor::Open);
         }
-        let node = self.content(block, indentless, depth, properties.tag.as_deref(), &properties)?;
+        let node = deeper(|| self.content(block, indentless, depth, properties.tag.as_deref(), &properties))?;
         if let Some(anchor) = properties.anchor {
             let size = self.decoded - before;
             // A later anchor of the same name inside the node has taken the name; Go lets it.
@@ -340,7 +340,7 @@ impl Loader<'_, '_> {
         let token = self.scanner.next()?;
         let name = self.scanner.text(&token.text);
         self.budget.step(1)?;
-        self.decoded += 1;
+        self.decoded = self.decoded.saturating_add(1);
         let Some(anchor) = self.anchors.get(name) else {
             return Err(FunctionError::new(format!(
                 "yaml: unknown anchor '{}' referenced",
@@ -358,8 +358,8 @@ impl Loader<'_, '_> {
             }
             Anchor::Done(node, size) => (node.clone(), *size),
         };
-        self.decoded += size;
-        self.aliased += size;
+        self.decoded = self.decoded.saturating_add(size);
+        self.aliased = self.aliased.saturating_add(size);
         self.check_aliases();
         if self.undecodable.is_some() {
             return Ok(Node::Scalar(Scalar::Null));

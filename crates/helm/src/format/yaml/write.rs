@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    super::{JsonStyle, MAX_DEPTH, number, text, to_json, too_deep},
+    super::{JsonStyle, MAX_DEPTH, deeper, number, text, to_json, too_deep},
     build::{self, Numbers},
     emit::{Emitter, Place, Style, is_simple_key},
     order, prefixed, resolve,
@@ -149,9 +149,9 @@ impl Writer<'_> {
                 }
             },
             Value::List(list) if list.is_nil() && self.dialect == Dialect::Json => self.emitter.word("null"),
-            Value::List(list) => self.list(list, place, depth)?,
+            Value::List(list) => deeper(|| self.list(list, place, depth))?,
             Value::Map(map) if map.is_nil() && self.dialect == Dialect::Json => self.emitter.word("null"),
-            Value::Map(map) => self.map(map, place, depth)?,
+            Value::Map(map) => deeper(|| self.map(map, place, depth))?,
             Value::Object(object) => self.object(object.as_ref(), place, depth)?,
         }
         Ok(())

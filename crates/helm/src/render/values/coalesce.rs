@@ -54,7 +54,8 @@ impl Coalescer<'_> {
     /// Pays for a copy of a chart and of all below it.
     pub(crate) fn charge(&mut self, chart: &Node<'_>) -> Result<(), LimitReached> {
         self.pay(&chart.values)?;
-        self.budget.take(size_of::<Node<'_>>())?;
+        self.budget.take(size_of::<Node<'_>>() + chart.text())?;
+        self.budget.step(1)?;
         chart.children.iter().try_for_each(|child| self.charge(child))
     }
 
