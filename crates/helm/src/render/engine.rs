@@ -207,9 +207,14 @@ fn find(text: &[u8]) -> Option<usize> {
 
 /// Every function that templates may call: Sprig's and Helm's.
 fn functions(profile: Profile) -> Rc<Functions> {
+    let older = match profile {
+        Profile::Helm3 => crate::format::helm3_functions(),
+        Profile::Helm4 => &[],
+    };
     let plain = crate::functions::functions()
         .iter()
         .chain(crate::format::functions())
+        .chain(older)
         .copied();
     let engine = [
         EngineFunction {
