@@ -14,6 +14,7 @@ mod archives;
 mod bundles;
 mod charts;
 mod documents;
+mod formats;
 mod mirror;
 mod packages;
 mod repositories;
@@ -25,6 +26,7 @@ pub use documents::{
     auth_file, challenge, chart, chart_index, chart_yaml, digest, index, lock, manifest, oci_manifest,
     reference, signature,
 };
+pub use formats::{helm_toml, helm_yaml};
 pub use mirror::registry;
 pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
 pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
@@ -33,7 +35,7 @@ pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 29] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("apt_index", apt_index),
     ("apt_sources", apt_sources),
     ("auth_file", auth_file),
@@ -51,6 +53,8 @@ pub const TARGETS: [(&str, Target); 29] = [
     ("docker_archive", docker_archive),
     ("helm_load", helm_load),
     ("helm_render", helm_render),
+    ("helm_toml", helm_toml),
+    ("helm_yaml", helm_yaml),
     ("index", index),
     ("lock", lock),
     ("manifest", manifest),

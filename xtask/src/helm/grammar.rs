@@ -197,46 +197,7 @@ impl Generator {
                 };
                 format!("{start}{then}{middle}{}", self.action("end"))
             }
-            10 | 11 => {
-                let kind = self
-                    .one_of(&["l", "m", "l", "a", "i"])
-                    .chars()
-                    .next()
-                    .unwrap_or('l');
-                // Without variables and `.`: one of them may be a number that never ends.
-                let variables = std::mem::take(&mut self.variables);
-                let over = match kind {
-                    'i' => self.word("small").to_owned(),
-                    'a' => self.operand('m'),
-                    _ if self.chance(2) => self.operand(kind),
-                    _ => self.call(kind, 1),
-                };
-                self.variables = variables;
-                let (head, names) = match self.below(3) {
-                    0 => (over, 0),
-                    1 => (format!("$v := {over}"), 1),
-                    _ => (format!("$k, $v := {over}"), 2),
-                };
-                self.variables.extend(["$v", "$k"].iter().take(names));
-                self.depth += 1;
-                let body = self.statement(depth - 1);
-                let body = if self.chance(6) {
-                    let flow = self.one_of(&["{{ break }}", "{{ continue }}"]);
-                    let condition = self.condition();
-                    format!("{{{{ if {condition} }}}}{flow}{{{{ end }}}}{body}")
-                } else {
-                    body
-                };
-                self.depth -= 1;
-                self.variables.truncate(self.variables.len() - names);
-                let other = if self.chance(3) {
-                    self.action("else") + "none"
-                } else {
-                    String::new()
-                };
-                let start = self.action(&format!("range {head}"));
-                format!("{start}{{{{ . }}}}{body},{other}{}", self.action("end"))
-            }
+            10 | 11 => self.range(depth),
             12 | 13 => {
                 let text = self.pipeline('a', 1);
                 self.depth += 1;
@@ -280,6 +241,47 @@ impl Generator {
                 )
             }
         }
+    }
+
+    fn range(&mut self, depth: usize) -> String {
+        let kind = self
+            .one_of(&["l", "m", "l", "a", "i"])
+            .chars()
+            .next()
+            .unwrap_or('l');
+        // Without variables and `.`: one of them may be a number that never ends.
+        let variables = std::mem::take(&mut self.variables);
+        let over = match kind {
+            'i' => self.word("small").to_owned(),
+            'a' => self.operand('m'),
+            _ if self.chance(2) => self.operand(kind),
+            _ => self.call(kind, 1),
+        };
+        self.variables = variables;
+        let (head, names) = match self.below(3) {
+            0 => (over, 0),
+            1 => (format!("$v := {over}"), 1),
+            _ => (format!("$k, $v := {over}"), 2),
+        };
+        self.variables.extend(["$v", "$k"].iter().take(names));
+        self.depth += 1;
+        let body = self.statement(depth - 1);
+        let body = if self.chance(6) {
+            let flow = self.one_of(&["{{ break }}", "{{ continue }}"]);
+            let condition = self.condition();
+            format!("{{{{ if {condition} }}}}{flow}{{{{ end }}}}{body}")
+        } else {
+            body
+        };
+        self.depth -= 1;
+        self.variables.truncate(self.variables.len() - names);
+        let other = if self.chance(3) {
+            self.action("else") + "none"
+        } else {
+            String::new()
+        };
+        let start = self.action(&format!("range {head}"));
+        format!("{start}{{{{ . }}}}{body},{other}{}", self.action("end"))
     }
 
     fn condition(&mut self) -> String {

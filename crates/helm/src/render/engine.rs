@@ -282,7 +282,7 @@ fn include(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, 
     if let Some(count) = host(execution)?.included.get_mut(&name) {
         *count -= 1;
     }
-    Ok(Value::string(result?))
+    result.map(Value::String)
 }
 
 fn tpl(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -298,7 +298,11 @@ fn tpl(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, Func
     let output = execution
         .with_set(set, |execution| execution.run(&template, &data))
         .map_err(|error| error.wrap(&format!("error during tpl function execution for {}: ", quoted())))?;
-    Ok(Value::string(without_no_value(output)))
+    Ok(if find(&output).is_some() {
+        Value::string(without_no_value(output.to_vec()))
+    } else {
+        Value::String(output)
+    })
 }
 
 fn required(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {

@@ -7,10 +7,13 @@ mod values;
 
 pub(super) use values::{MapReceiver, values_method};
 
-use super::{exec::Operand, fmt};
+use super::{
+    exec::{Arguments, Operand},
+    fmt,
+};
 use crate::{
     call::{Budget, FunctionError},
-    value::{Kind, Value},
+    value::{Kind, Str, Value},
 };
 
 /// A function of Go's own.
@@ -75,15 +78,20 @@ impl Builtin {
         }
     }
 
-    /// Runs any but `and` and `or`. `callee` is the text of what `call` calls.
+    /// Runs any but `and` and `or`. `callee` is the text of what `call` calls; what is appended to `scratch` is
+    /// taken away again.
     pub(super) fn run(
         self,
         budget: &mut Budget,
+        scratch: &mut Vec<u8>,
         callee: &str,
-        arguments: &[Operand],
+        arguments: Arguments<Operand>,
     ) -> Result<Operand, FunctionError> {
+        if self.prints() {
+            return self.on_values(budget, scratch, arguments);
+        }
         let Some((first, rest)) = arguments.split_first() else {
-            return self.on_values(budget, arguments);
+            return Ok(Operand::nothing());
         };
         let truth =
             |value: Result<bool, FunctionError>| value.map(|truth| Operand::plain(Value::Bool(truth)));
@@ -101,13 +109,25 @@ impl Builtin {
             Self::Slice => index::slice(budget, first_value, rest),
             Self::Len => index::length(first).map(Operand::plain),
             Self::Call => Err(not_a_function(callee, first_value)),
-            _ => self.on_values(budget, arguments),
+            _ => Ok(Operand::nothing()),
         }
     }
 
+    const fn prints(self) -> bool {
+        matches!(
+            self,
+            Self::Print | Self::Printf | Self::Println | Self::Html | Self::Js | Self::UrlQuery
+        )
+    }
+
     /// The functions that print their arguments.
-    fn on_values(self, budget: &mut Budget, arguments: &[Operand]) -> Result<Operand, FunctionError> {
-        if let (Self::Print | Self::Html | Self::Js | Self::UrlQuery, [one]) = (self, arguments)
+    fn on_values(
+        self,
+        budget: &mut Budget,
+        scratch: &mut Vec<u8>,
+        arguments: Arguments<Operand>,
+    ) -> Result<Operand, FunctionError> {
+        if let (Self::Print | Self::Html | Self::Js | Self::UrlQuery, [one]) = (self, arguments.as_slice())
             && let Value::String(text) = &one.value
         {
             let text = match self {
@@ -118,22 +138,35 @@ impl Builtin {
             };
             return Ok(Operand::plain(Value::string(text)));
         }
-        let values: Vec<Value> = arguments.iter().map(|operand| operand.value.clone()).collect();
+        let values: Arguments<Value> = arguments.into_iter().map(|operand| operand.value).collect();
         let text = match self {
-            Self::Printf => match values.split_first() {
-                Some((Value::String(format), rest)) => fmt::sprintf(budget, format, rest)?,
-                _ => Vec::new(),
-            },
             Self::Println => fmt::sprintln(budget, &values)?,
-            Self::Html | Self::Js | Self::UrlQuery => {
+            Self::Html => {
                 let text = printed(budget, &values)?;
-                match self {
-                    Self::Html => escape::html(budget, &text)?,
-                    Self::Js => escape::js(budget, &text)?,
-                    _ => escape::url_query(budget, &text)?,
-                }
+                escape::html(budget, &text)?
             }
-            _ => fmt::sprint(budget, &values)?,
+            Self::Js => {
+                let text = printed(budget, &values)?;
+                escape::js(budget, &text)?
+            }
+            Self::UrlQuery => {
+                let text = printed(budget, &values)?;
+                escape::url_query(budget, &text)?
+            }
+            _ => {
+                // What is printed grows at the end of the output for a moment, which costs no buffer of its own.
+                let start = scratch.len();
+                let result = match (self, values.split_first()) {
+                    (Self::Printf, Some((Value::String(format), rest))) => {
+                        fmt::append_sprintf(budget, scratch, format, rest)
+                    }
+                    _ => fmt::append_sprint(budget, scratch, &values),
+                };
+                let text = Str::from(scratch.get(start..).unwrap_or_default());
+                scratch.truncate(start);
+                result?;
+                return Ok(Operand::plain(Value::String(text)));
+            }
         };
         Ok(Operand::plain(Value::string(text)))
     }

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     call::{Call, FunctionError, LimitReached},
-    value::Value,
+    value::{Str, Value},
 };
+pub(super) use call::Arguments;
 pub(super) use field::zero_entry;
 pub(super) use operand::Operand;
 
@@ -106,6 +107,17 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// The output of the template of that name, and nothing after it.
+    pub(super) fn finish(mut self, name: &[u8], data: &Value) -> Result<Vec<u8>, FunctionError> {
+        let Some(template) = self.set.lookup(name).cloned() else {
+            return Err(self.set.missing_template(name));
+        };
+        match self.frame(&template, &Operand::plain(data.clone())) {
+            Ok(()) => Ok(self.out),
+            Err(stop) => Err(*stop.0),
+        }
+    }
+
     /// The templates that see one another here.
     pub fn set(&self) -> &TemplateSet {
         &self.set
@@ -126,7 +138,7 @@ impl<'a> Execution<'a> {
 
     /// Executes the template of that name with `data` as dot, and gives its output (`ExecuteTemplate`): what Helm's
     /// `include` does. What runs around it is not touched.
-    pub fn execute(&mut self, name: &[u8], data: &Value) -> Result<Vec<u8>, FunctionError> {
+    pub fn execute(&mut self, name: &[u8], data: &Value) -> Result<Str, FunctionError> {
         match self.set.lookup(name).cloned() {
             Some(template) => self.run(&template, data),
             None => Err(self.set.missing_template(name)),
@@ -134,16 +146,20 @@ impl<'a> Execution<'a> {
     }
 
     /// Executes a template with `data` as dot, and gives its output (`Template.Execute`).
-    pub fn run(&mut self, template: &Rc<Template>, data: &Value) -> Result<Vec<u8>, FunctionError> {
-        let outer_out = std::mem::take(&mut self.out);
+    pub fn run(&mut self, template: &Rc<Template>, data: &Value) -> Result<Str, FunctionError> {
+        // The output grows at the end of what is there, which costs no buffer of its own.
+        let start = self.out.len();
         let outer_templates = std::mem::take(&mut self.templates);
         let outer_at = self.at;
         let variables = self.variables.len();
+        let levels = self.levels;
         let result = self.frame(template, &Operand::plain(data.clone()));
         self.variables.truncate(variables);
+        self.levels = levels;
         self.at = outer_at;
         self.templates = outer_templates;
-        let out = std::mem::replace(&mut self.out, outer_out);
+        let out = Str::from(self.out.get(start..).unwrap_or_default());
+        self.out.truncate(start);
         match result {
             Ok(()) => Ok(out),
             Err(stop) => Err(*stop.0),

@@ -49,16 +49,26 @@ pub fn print(budget: &mut Budget, out: &mut Vec<u8>, value: &Value) -> Result<()
 /// `fmt.Sprint`: a space stands between two that are both no strings.
 pub fn sprint(budget: &mut Budget, arguments: &[Value]) -> Result<Vec<u8>, LimitReached> {
     let mut out = Vec::new();
+    append_sprint(budget, &mut out, arguments)?;
+    Ok(out)
+}
+
+/// Appends what [`sprint`] gives.
+pub(super) fn append_sprint(
+    budget: &mut Budget,
+    out: &mut Vec<u8>,
+    arguments: &[Value],
+) -> Result<(), LimitReached> {
     let mut after_string = true;
     for argument in arguments {
         let is_string = argument.kind() == crate::value::Kind::String;
         if !is_string && !after_string {
             out.push(b' ');
         }
-        print(budget, &mut out, argument)?;
+        print(budget, out, argument)?;
         after_string = is_string;
     }
-    Ok(out)
+    Ok(())
 }
 
 /// `fmt.Sprintln`: a space between any two, and a line feed at the end.
@@ -77,9 +87,11 @@ pub fn sprintln(budget: &mut Budget, arguments: &[Value]) -> Result<Vec<u8>, Lim
 /// `fmt.Sprintf`.
 pub fn sprintf(budget: &mut Budget, format: &[u8], arguments: &[Value]) -> Result<Vec<u8>, LimitReached> {
     let mut out = Vec::with_capacity(format.len());
-    format::run(budget, &mut out, format, arguments)?;
+    append_sprintf(budget, &mut out, format, arguments)?;
     Ok(out)
 }
+
+pub(super) use format::run as append_sprintf;
 
 /// `fmt.Sprint` of one value, as a string: what Sprig calls `strval`.
 pub fn text(budget: &mut Budget, value: &Value) -> Result<Str, LimitReached> {

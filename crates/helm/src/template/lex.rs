@@ -1,7 +1,5 @@
 //! The lexer: a text into tokens, one at a time.
 
-use memchr::memmem;
-
 use super::{
     fmt,
     unicode::{decode, is_word},
@@ -53,18 +51,15 @@ pub(super) enum Keyword {
 }
 
 /// A token and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub(super) token: Token,
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) line: usize,
-    /// The text of an error.
-    pub(super) problem: Option<Box<str>>,
 }
 
 /// Reads tokens off a text.
-#[expect(clippy::struct_excessive_bools, reason = "two of them are settings")]
 pub(super) struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
@@ -73,7 +68,8 @@ pub(super) struct Lexer<'t> {
     start_line: usize,
     parentheses: usize,
     inside: bool,
-    failed: bool,
+    /// The text of the error, after one.
+    problem: Option<Box<str>>,
     /// Whether these words are keywords: functions of the same name go first.
     pub(super) break_is_keyword: bool,
     pub(super) continue_is_keyword: bool,
@@ -84,6 +80,11 @@ const RIGHT: &[u8] = b"}}";
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Where two bytes stand. Actions are close to one another, so that a search with preparations does not pay.
+fn find(text: &[u8], [first, second]: [u8; 2]) -> Option<usize> {
+    memchr::memchr_iter(first, text).find(|at| text.get(at + 1) == Some(&second))
 }
 
 fn starts_trimmed(text: &[u8]) -> bool {
@@ -104,7 +105,7 @@ impl<'t> Lexer<'t> {
             start_line: 1,
             parentheses: 0,
             inside: false,
-            failed: false,
+            problem: None,
             break_is_keyword: true,
             continue_is_keyword: true,
         }
@@ -112,13 +113,12 @@ impl<'t> Lexer<'t> {
 
     /// The next token. After an error, and after the end, there are only ends.
     pub(super) fn next(&mut self) -> Item {
-        if self.failed {
+        if self.problem.is_some() {
             return Item {
                 token: Token::End,
                 start: self.text.len(),
                 end: self.text.len(),
                 line: self.start_line,
-                problem: None,
             };
         }
         if self.inside {
@@ -132,6 +132,11 @@ impl<'t> Lexer<'t> {
                 return item;
             }
         }
+    }
+
+    /// What is wrong, after a token that is an error.
+    pub(super) fn problem(&self) -> &str {
+        self.problem.as_deref().unwrap_or_default()
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -165,7 +170,6 @@ impl<'t> Lexer<'t> {
             start: self.start,
             end: self.at,
             line: self.start_line,
-            problem: None,
         };
         self.start = self.at;
         self.start_line = self.line;
@@ -180,19 +184,18 @@ impl<'t> Lexer<'t> {
     }
 
     fn error(&mut self, problem: impl Into<String>) -> Item {
-        self.failed = true;
+        self.problem = Some(problem.into().into_boxed_str());
         Item {
             token: Token::Error,
             start: self.start,
             end: self.at,
             line: self.start_line,
-            problem: Some(problem.into().into_boxed_str()),
         }
     }
 
     /// Text up to the next action, or up to the end; nothing if an action follows at once.
     fn text(&mut self) -> Option<Item> {
-        let Some(length) = memmem::find(self.rest(), LEFT) else {
+        let Some(length) = find(self.rest(), *b"{{") else {
             self.at = self.text.len();
             if self.at > self.start {
                 self.line += self.newlines();
@@ -237,7 +240,7 @@ impl<'t> Lexer<'t> {
 
     fn comment(&mut self) -> Option<Item> {
         self.at += 2;
-        let Some(length) = memmem::find(self.rest(), b"*/") else {
+        let Some(length) = find(self.rest(), *b"*/") else {
             return Some(self.error("unclosed comment"));
         };
         self.at += length + 2;
@@ -303,8 +306,8 @@ impl<'t> Lexer<'t> {
                 }
             }
             '|' => self.item(Token::Pipe),
-            '"' => self.quoted('"', Token::String, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Token::CharConstant, "unterminated character constant"),
+            '"' => self.quoted(b'"', Token::String, "unterminated quoted string"),
+            '\'' => self.quoted(b'\'', Token::CharConstant, "unterminated character constant"),
             '`' => self.raw(),
             '$' => self.name(Token::Variable, Token::Variable),
             '.' if self.rest().first().is_some_and(|byte| !byte.is_ascii_digit()) => {
@@ -351,28 +354,32 @@ impl<'t> Lexer<'t> {
         self.item(Token::Space)
     }
 
-    fn quoted(&mut self, quote: char, token: Token, problem: &str) -> Item {
+    /// Up to the closing quote. No byte of a longer character is one of those that matter.
+    fn quoted(&mut self, quote: u8, token: Token, problem: &str) -> Item {
         loop {
-            match self.advance() {
-                Some('\\') => match self.advance() {
-                    None | Some('\n') => return self.error(problem),
-                    Some(_) => {}
-                },
-                None | Some('\n') => return self.error(problem),
-                Some(char) if char == quote => return self.item(token),
+            let byte = self.rest().first().copied();
+            self.at += usize::from(byte.is_some());
+            match byte {
+                Some(b'\\') => {
+                    if let None | Some(b'\n') = self.rest().first() {
+                        return self.error(problem);
+                    }
+                    self.at += 1;
+                }
+                None | Some(b'\n') => return self.error(problem),
+                Some(byte) if byte == quote => return self.item(token),
                 Some(_) => {}
             }
         }
     }
 
     fn raw(&mut self) -> Item {
-        loop {
-            match self.advance() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.item(Token::RawString),
-                Some(_) => {}
-            }
-        }
+        let Some(length) = memchr::memchr(b'`', self.rest()) else {
+            return self.error("unterminated raw quoted string");
+        };
+        self.at += length + 1;
+        self.line += self.newlines();
+        self.item(Token::RawString)
     }
 
     /// The name after a dot or a dollar sign, which may be alone.
@@ -388,6 +395,12 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_word(&mut self) {
+        let rest = self.rest();
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        self.at += rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        if self.rest().first().is_none_or(u8::is_ascii) {
+            return;
+        }
         while self.peek().is_some_and(is_word) {
             self.advance();
         }

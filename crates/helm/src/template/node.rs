@@ -96,7 +96,7 @@ pub(super) struct Pipe {
     pub(super) variables: Vec<NodeId>,
     /// Whether they are assigned (`=`), not declared (`:=`).
     pub(super) assigns: bool,
-    pub(super) commands: Vec<NodeId>,
+    pub(super) commands: Box<[NodeId]>,
 }
 
 #[derive(Debug)]

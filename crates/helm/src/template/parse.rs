@@ -6,6 +6,8 @@ mod tokens;
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
+use smallvec::SmallVec;
+
 use super::{
     Functions, Template,
     exec::with_stack,
@@ -83,6 +85,9 @@ struct Parser<'t> {
     branches: u32,
 }
 
+/// Nodes that become children of one; most have few, which are then allocated once.
+type Nodes = SmallVec<[NodeId; 8]>;
+
 /// What an action is; the ends of branches are not in the tree.
 enum Parsed {
     Node(NodeId),
@@ -109,7 +114,7 @@ impl<'t> Parser<'t> {
             text,
             functions,
             lexer,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(text.len() / 16),
             names: vec![Box::from("$")],
             name_indexes: HashMap::from([(Box::from("$"), 0)]),
             declares_dollar: false,
@@ -200,12 +205,12 @@ impl<'t> Parser<'t> {
     /// Text and actions up to an `end` or `else`.
     fn list(&mut self) -> Result<(NodeId, Parsed), ParseError> {
         let start = self.peek_non_space().start;
-        let mut nodes = Vec::new();
+        let mut nodes = Nodes::new();
         while self.peek_non_space().token != Token::End {
             match self.text_or_action()? {
                 Parsed::Node(node) => nodes.push(node),
                 end => {
-                    let list = self.node(start, Kind::List(nodes.into()));
+                    let list = self.node(start, Kind::List(nodes.into_boxed_slice()));
                     return Ok((list, end));
                 }
             }
@@ -320,7 +325,7 @@ impl<'t> Parser<'t> {
 
     /// What follows an `else`: another branch, whose `end` is the end of this one too, or a list.
     fn else_part(&mut self, word: Word) -> Result<NodeId, ParseError> {
-        let next = self.peek().clone();
+        let next = self.peek();
         let chained = matches!(
             (word, next.token),
             (Word::If, Token::Keyword(Keyword::If)) | (Word::With, Token::Keyword(Keyword::With))
@@ -393,8 +398,9 @@ impl<'t> Parser<'t> {
         let mut pipe = Pipe {
             variables: Vec::new(),
             assigns: false,
-            commands: Vec::new(),
+            commands: Box::default(),
         };
+        let mut commands = Nodes::new();
         self.declarations(&mut pipe, context)?;
         loop {
             let item = self.next_non_space();
@@ -416,20 +422,21 @@ impl<'t> Parser<'t> {
                 | Token::LeftParenthesis => {
                     self.backup();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    commands.push(command);
                 }
                 _ => return Err(self.unexpected(&item, context)),
             }
         }
-        if pipe.commands.is_empty() {
+        if commands.is_empty() {
             return Err(self.error(&format!("missing value for {context}")));
         }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (index, command) in commands.iter().enumerate().skip(1) {
             if self.is_constant(*command) {
                 let stage = index + 1;
                 return Err(self.error(&format!("non executable command in pipeline stage {stage}")));
             }
         }
+        pipe.commands = commands.into_boxed_slice();
         Ok(self.node(start, Kind::Pipe(Box::new(pipe))))
     }
 
@@ -448,14 +455,14 @@ impl<'t> Parser<'t> {
     /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
         loop {
-            let variable = self.peek_non_space().clone();
+            let variable = self.peek_non_space();
             if variable.token != Token::Variable {
                 return Ok(());
             }
             self.next();
             // Whether this is a declaration is known two tokens later.
-            let after = self.peek().clone();
-            let next = self.peek_non_space().clone();
+            let after = self.peek();
+            let next = self.peek_non_space();
             let is_comma = next.token == Token::Char && self.slice(&next) == b",";
             if matches!(next.token, Token::Assign | Token::Declare) || is_comma {
                 if !is_comma {
@@ -495,6 +502,9 @@ impl<'t> Parser<'t> {
 
     /// The index of a variable's name.
     fn intern(&mut self, item: &Item) -> u32 {
+        if self.slice(item) == b"$" {
+            return 0;
+        }
         let name = String::from_utf8_lossy(self.slice(item));
         if let Some(index) = self.name_indexes.get(&*name) {
             return *index;

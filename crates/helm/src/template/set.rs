@@ -146,7 +146,7 @@ impl TemplateSet {
         call: Call<'_>,
         host: &mut dyn Any,
     ) -> Result<Vec<u8>, FunctionError> {
-        Execution::new(self.clone(), call, host).execute(name.as_ref(), data)
+        Execution::new(self.clone(), call, host).finish(name.as_ref(), data)
     }
 
     pub(super) fn missing_template(&self, name: &[u8]) -> FunctionError {

@@ -217,7 +217,7 @@ fn include(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, 
     let data = arguments.get(1).cloned().unwrap_or_default();
     execution
         .execute(&string(arguments.first()), &data)
-        .map(Value::string)
+        .map(Value::String)
 }
 
 fn dict(call: &mut Call<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {

@@ -65,7 +65,7 @@ impl Expected {
             match answer {
                 Answer::Error(text) => section(&mut out, &format!("{case}: error"), text),
                 Answer::Files(files) if files.is_empty() => {
-                    section(&mut out, &format!("{case}: nothing"), "\n")
+                    section(&mut out, &format!("{case}: nothing"), "\n");
                 }
                 Answer::Files(files) => {
                     for (path, text) in files {

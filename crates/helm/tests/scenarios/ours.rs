@@ -57,7 +57,7 @@ fn options(case: &Case) -> Options {
             // The opposite, always.
             "is_install" => {}
             "kube_version" => {
-                options.capabilities.kube = KubeVersion::parse(&text(), Profile::Helm4).unwrap()
+                options.capabilities.kube = KubeVersion::parse(&text(), Profile::Helm4).unwrap();
             }
             "api_versions" => {
                 let more = value.as_array().unwrap().iter();

@@ -105,7 +105,7 @@ pub(super) fn slice(
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
         // Unlike `index`, this does not look into an `interface {}`.
-        if index.boxed {
+        if index.is_boxed() {
             let text = "cannot index slice/array with type interface {}";
             return Err(FunctionError::new(text));
         }
@@ -136,7 +136,7 @@ pub(super) fn length(item: &Operand) -> Result<Value, FunctionError> {
         Value::String(bytes) | Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
-        Value::Nil if item.boxed => return Err(FunctionError::new("len of nil pointer")),
+        Value::Nil if item.is_boxed() => return Err(FunctionError::new("len of nil pointer")),
         Value::Nil => {
             return Err(FunctionError::new(
                 "reflect: call of reflect.Value.Type on zero Value",

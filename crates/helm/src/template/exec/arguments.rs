@@ -1,6 +1,6 @@
 //! Arguments: evaluated, checked against the types of the parameters, and converted as far as Go does.
 
-use super::{Execution, Operand, Stop, pipeline::Place};
+use super::{Execution, Operand, Stop, operand::Static, pipeline::Place};
 use crate::{
     call::Param,
     template::node::{Kind as Node, NodeId, Number},
@@ -48,7 +48,9 @@ impl Execution<'_> {
             Node::Function(function) => {
                 let mut operand = self.function(place, function, id, &[], None)?;
                 // No pipeline has looked into the `interface {}` that most functions give.
-                operand.boxed |= matches!(operand.value, Value::Nil);
+                if matches!(operand.value, Value::Nil) {
+                    operand.of = Static::Interface;
+                }
                 operand
             }
             Node::Chain { node, fields } => self.chain(place, id, *node, fields, &[], None)?,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The arguments of most calls, without an allocation.
-pub(super) type Arguments<T> = SmallVec<[T; 4]>;
+pub(in crate::template) type Arguments<T> = SmallVec<[T; 4]>;
 
 impl Execution<'_> {
     /// `command` is the node that errors of the function itself are about.
@@ -177,7 +177,7 @@ impl Execution<'_> {
         } else {
             Cow::Borrowed("")
         };
-        match builtin.run(self.call.budget, &callee, &operands) {
+        match builtin.run(self.call.budget, &mut self.out, &callee, operands) {
             Ok(operand) => Ok(operand),
             Err(error) => Err(self.call_failed(place, &function.name, command, error)),
         }

@@ -50,7 +50,7 @@ impl Execution<'_> {
                 }
                 self.entry(place, map, name)
             }
-            Value::Nil if receiver.boxed => {
+            Value::Nil if receiver.is_boxed() => {
                 let text = format!("nil pointer evaluating interface {{}}.{name}");
                 Err(self.fail(place.source, &text))
             }
@@ -111,10 +111,7 @@ impl Execution<'_> {
 /// The zero value of a map's element type.
 pub(in crate::template) fn zero_entry(map: &Map) -> Operand {
     match map.map_type() {
-        MapType::Any | MapType::Values(_) => Operand {
-            value: Value::Nil,
-            boxed: true,
-        },
+        MapType::Any | MapType::Values(_) => Operand::boxed(Value::Nil),
         MapType::String => Operand::plain(Value::from("")),
         MapType::Other(name) => {
             let element = name.strip_prefix("map[string]").unwrap_or_default();
@@ -137,10 +134,7 @@ fn zero_of(name: &'static str) -> Operand {
         "map[string]interface {}" => Value::Map(Map::nil(MapType::Any)),
         "map[string]string" => Value::Map(Map::nil(MapType::String)),
         "interface {}" => {
-            return Operand {
-                value: Value::Nil,
-                boxed: true,
-            };
+            return Operand::boxed(Value::Nil);
         }
         name if name.starts_with("[]") => Value::List(List::nil(ListType::Other(name))),
         name if name.starts_with("map[") => Value::Map(Map::nil(MapType::Other(name))),

@@ -60,7 +60,7 @@ impl Execution<'_> {
                 return Err(self.fail(source, &text));
             }
             // A field of a struct has an address, and so the methods of pointers; in an interface it has not.
-            Value::Object(object) if !operand.boxed && object.print_in_place().is_some() => {
+            Value::Object(object) if !operand.is_boxed() && object.print_in_place().is_some() => {
                 let text = object.print_in_place().unwrap_or_default();
                 self.call.budget.take(text.len())?;
                 self.out.extend_from_slice(&text);

@@ -25,7 +25,8 @@ struct Run<'f, 'p> {
     after_index: bool,
 }
 
-pub(super) fn run(
+/// Appends what [`super::sprintf`] gives.
+pub(in crate::template) fn run(
     budget: &mut Budget,
     out: &mut Vec<u8>,
     format: &[u8],

@@ -1,6 +1,6 @@
 //! Commands and what they are made of.
 
-use super::{MAX_PARENTHESES, ParseError, Parser, number, to_u32};
+use super::{MAX_PARENTHESES, Nodes, ParseError, Parser, number, to_u32};
 use crate::template::{
     builtin::Builtin,
     exec::with_stack,
@@ -14,7 +14,7 @@ impl Parser<'_> {
     /// Operands with space between them, up to a pipe or the end.
     pub(super) fn command(&mut self) -> Result<NodeId, ParseError> {
         let start = self.peek_non_space().start;
-        let mut arguments = Vec::new();
+        let mut arguments = Nodes::new();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
@@ -32,7 +32,7 @@ impl Parser<'_> {
         if arguments.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(self.node(start, Kind::Command(arguments.into())))
+        Ok(self.node(start, Kind::Command(arguments.into_boxed_slice())))
     }
 
     /// A term and the fields after it.

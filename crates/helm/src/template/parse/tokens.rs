@@ -1,7 +1,5 @@
 //! Tokens with three of them looked ahead at, and the errors about them.
 
-use std::collections::HashMap;
-
 use super::{ParseError, Parser};
 use crate::template::{
     fmt,
@@ -25,15 +23,15 @@ pub(super) struct Tree {
 /// The variables that are known at some point.
 pub(super) struct Variables {
     stack: Vec<u32>,
-    /// How often each is on the stack.
-    counts: HashMap<u32, u32>,
+    /// How often each is on the stack, by its index.
+    counts: Vec<u32>,
 }
 
 impl Default for Variables {
     fn default() -> Self {
         Self {
             stack: vec![0],
-            counts: HashMap::from([(0, 1)]),
+            counts: vec![1],
         }
     }
 }
@@ -41,11 +39,15 @@ impl Default for Variables {
 impl Variables {
     pub(super) fn push(&mut self, variable: u32) {
         self.stack.push(variable);
-        *self.counts.entry(variable).or_default() += 1;
+        let index = variable as usize;
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        self.counts[index] += 1;
     }
 
     pub(super) fn contains(&self, variable: u32) -> bool {
-        self.counts.get(&variable).is_some_and(|count| *count > 0)
+        self.counts.get(variable as usize).is_some_and(|count| *count > 0)
     }
 
     pub(super) fn mark(&self) -> usize {
@@ -58,7 +60,7 @@ impl Variables {
             if let Some(count) = self
                 .stack
                 .pop()
-                .and_then(|variable| self.counts.get_mut(&variable))
+                .and_then(|variable| self.counts.get_mut(variable as usize))
             {
                 *count -= 1;
             }
@@ -73,10 +75,9 @@ impl Default for Tree {
             start: 0,
             end: 0,
             line: 0,
-            problem: None,
         };
         Self {
-            tokens: [none.clone(), none.clone(), none],
+            tokens: [none; 3],
             peeked: 0,
             variables: Variables::default(),
             action_line: 0,
@@ -93,14 +94,14 @@ impl Parser<'_> {
         } else {
             self.tree.tokens[0] = self.lexer.next();
         }
-        self.current(self.tree.peeked).clone()
+        self.current(self.tree.peeked)
     }
 
-    fn current(&self, index: usize) -> &Item {
-        &self.tree.tokens[index.min(2)]
+    fn current(&self, index: usize) -> Item {
+        self.tree.tokens[index.min(2)]
     }
 
-    pub(super) fn peek(&mut self) -> &Item {
+    pub(super) fn peek(&mut self) -> Item {
         if self.tree.peeked == 0 {
             self.tree.peeked = 1;
             self.tree.tokens[0] = self.lexer.next();
@@ -134,7 +135,7 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn peek_non_space(&mut self) -> &Item {
+    pub(super) fn peek_non_space(&mut self) -> Item {
         self.next_non_space();
         self.backup();
         self.current(self.tree.peeked - 1)
@@ -155,10 +156,11 @@ impl Parser<'_> {
     }
 
     pub(super) fn unexpected(&self, item: &Item, context: &str) -> ParseError {
-        let Some(problem) = &item.problem else {
+        if item.token != Token::Error {
             let shown = self.shown(item);
             return self.error(&format!("unexpected {shown} in {context}"));
-        };
+        }
+        let problem = self.lexer.problem();
         let began = self.tree.action_line;
         let mut extra = String::new();
         if began != 0 && began != item.line {

@@ -122,7 +122,7 @@ fn limits_are_not_wrapped_by_what_they_pass_through() {
 #[test]
 fn a_clone_hides_what_it_defines() {
     let mut set = TemplateSet::new("set", Rc::new(Functions::default()));
-    set.parse("a", "A").unwrap();
+    set.parse("a", b"A").unwrap();
     let mut other = set.clone();
     for name in ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "a"] {
         other.parse(name, name.to_uppercase().repeat(2)).unwrap();
