@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -214,10 +215,10 @@ impl Totals {
         if differing.is_empty() {
             return Ok(out);
         }
-        let again = Again::ask(judges, question, is_random(chart))?;
+        let mut again = Again::new(is_random(chart));
         for (path, own) in differing {
             let text = theirs.get(path).map_or("", String::as_str);
-            if again.explains(path, text, own) {
+            if again.explain(judges, question, [path, text, own])? {
                 self.equal += 1;
                 self.masked += 1;
             } else {
@@ -303,40 +304,46 @@ struct Again {
 }
 
 impl Again {
-    fn ask(judges: &mut Judges, question: &Value, random: bool) -> Result<Self> {
-        let mut answers = Vec::new();
-        if random {
-            // For what depends on the second.
-            std::thread::sleep(std::time::Duration::from_millis(1100));
+    const fn new(random: bool) -> Self {
+        Self {
+            answers: Vec::new(),
+            random,
         }
-        for _ in 0..AGAIN {
-            if let Outcome::Files(files) = judges.helm.ask(question)?.outcome {
-                answers.push(files);
-            }
-        }
-        Ok(Self { answers, random })
     }
 
-    /// Whether chance, by what Helm itself gives, explains that ours differs.
-    fn explains(&self, path: &str, helm: &str, ours: &str) -> bool {
-        let helm = if self.random {
-            without_keys(helm)
-        } else {
-            helm.to_owned()
-        };
-        let ours = if self.random {
-            without_keys(ours)
-        } else {
-            ours.to_owned()
-        };
-        let mut random = BTreeSet::new();
-        for answer in &self.answers {
-            let Some(text) = answer.get(path) else { continue };
-            let text = if self.random {
+    /// Whether chance explains that a file differs; Helm is asked again as often as it takes. Making keys takes
+    /// Helm seconds, and nearly always the first repetition is enough.
+    fn explain(&mut self, judges: &mut Judges, question: &Value, file: [&str; 3]) -> Result<bool> {
+        while !self.explains(file) {
+            if self.answers.len() >= AGAIN {
+                return Ok(false);
+            }
+            if self.random && self.answers.is_empty() {
+                // For what depends on the second.
+                std::thread::sleep(Duration::from_millis(1100));
+            }
+            let answer = match judges.helm.ask(question)?.outcome {
+                Outcome::Files(files) => files,
+                Outcome::Error(_) | Outcome::Gone(_) => BTreeMap::new(),
+            };
+            self.answers.push(answer);
+        }
+        Ok(true)
+    }
+
+    /// Whether what is known of Helm's own differences explains that ours differs.
+    fn explains(&self, [path, helm, ours]: [&str; 3]) -> bool {
+        let plain = |text: &str| {
+            if self.random {
                 without_keys(text)
             } else {
-                text.clone()
-            };
+                text.to_owned()
+            }
+        };
+        let (helm, ours) = (plain(helm), plain(ours));
+        let mut random = BTreeSet::new();
+        for text in self.answers.iter().filter_map(|answer| answer.get(path)) {
+            let text = plain(text);
             if text == ours {
                 return true;
             }
