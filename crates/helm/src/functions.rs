@@ -13,6 +13,8 @@
 //! - A secret made here is as secret as the seed. One RSA key of each size is made for a
 //!   [`World`](crate::call::World) and used wherever Sprig would make a new one, since making one takes longer
 //!   than rendering a chart.
+//! - Charts see a machine in UTC whose paths have slashes; time zones are those built in.
+//! - `sortAlpha` of a `[]string` leaves its argument alone, which Sprig sorts in place.
 //! - `keys` and `values` are in the order of the keys, where Go's order changes from run to run.
 //! - Whatever grows draws on the [`Budget`](crate::call::Budget), and so does every loop.
 

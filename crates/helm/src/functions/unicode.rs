@@ -41,20 +41,22 @@ macro_rules! classes {
 }
 
 classes! {
+    /// Whether Unicode 15.0 has the character, which is the version that Go has; later ones have no properties there.
+    is_known r"\p{age=15.0}";
     /// `unicode.IsPunct`.
-    is_punct r"[\p{P}]";
+    is_punct r"[\p{P}&&\p{age=15.0}]";
     /// `unicode.IsNumber`.
-    is_number r"[\p{N}]";
+    is_number r"[\p{N}&&\p{age=15.0}]";
     /// `unicode.IsDigit`.
-    is_digit r"[\p{Nd}]";
+    is_digit r"[\p{Nd}&&\p{age=15.0}]";
     /// `unicode.IsLetter`.
-    is_letter r"[\p{L}]";
+    is_letter r"[\p{L}&&\p{age=15.0}]";
     /// `unicode.IsUpper`.
-    is_upper r"[\p{Lu}]";
+    is_upper r"[\p{Lu}&&\p{age=15.0}]";
     /// `unicode.IsLower`.
-    is_lower r"[\p{Ll}]";
+    is_lower r"[\p{Ll}&&\p{age=15.0}]";
     /// `unicode.IsTitle`.
-    is_title r"[\p{Lt}]";
+    is_title r"[\p{Lt}&&\p{age=15.0}]";
 }
 
 /// `unicode.IsSpace`.
@@ -99,7 +101,7 @@ fn offset(char: char, by: u32) -> char {
 
 fn single(char: char, mut mapped: impl Iterator<Item = char>) -> char {
     match (mapped.next(), mapped.next()) {
-        (Some(only), None) => only,
+        (Some(only), None) if only.is_ascii() || only == char || is_known(only) && is_known(char) => only,
         _ => char,
     }
 }
@@ -132,4 +134,45 @@ pub(super) fn last(text: &[u8]) -> Option<(char, usize)> {
         }
     }
     (!text.is_empty()).then_some((char::REPLACEMENT_CHARACTER, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// The hash of what Go's package tells of every character.
+    #[test]
+    fn every_character_is_as_go_knows_it() {
+        let mut hash = Sha256::new();
+        for char in '\0'..=char::MAX {
+            for mapped in [to_upper(char), to_lower(char), to_title(char)] {
+                hash.update(u32::from(mapped).to_le_bytes());
+            }
+            let properties = [
+                is_space(char),
+                is_punct(char),
+                is_number(char),
+                is_digit(char),
+                is_letter(char),
+                is_upper(char),
+                is_lower(char),
+                is_title(char),
+            ];
+            let flags = properties
+                .iter()
+                .rev()
+                .fold(0_u8, |flags, flag| flags << 1 | u8::from(*flag));
+            hash.update([flags]);
+        }
+        let hash = hash
+            .finalize()
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        assert_eq!(
+            hash,
+            "7ddc52de75842a5e2db10a19dfe1c19ab82de8399f32e65c75e9165adb251175"
+        );
+    }
 }

@@ -27,6 +27,8 @@ struct Compiled {
     regex: regex::Regex,
     /// The names of the groups; the first group has number 1.
     names: Vec<Option<String>>,
+    /// The steps of compiling it.
+    cost: u64,
 }
 
 thread_local! {
@@ -38,10 +40,12 @@ impl Pattern {
     pub(super) fn new(call: &mut Call<'_>, pattern: &Str) -> Result<Self, FunctionError> {
         let kept = COMPILED.with_borrow(|compiled| compiled.get(pattern).cloned());
         if let Some(kept) = kept {
-            call.budget.step(1)?;
+            // As much as the first time: what a chart may cost does not depend on what was rendered before it.
+            call.budget.step(kept.0.cost)?;
             return Ok(kept);
         }
-        call.budget.step(1 + pattern.len() as u64 / 8)?;
+        let reading = 1 + pattern.len() as u64 / 8;
+        call.budget.step(reading)?;
         let Translated { text, names, size } =
             translate(pattern).map_err(|error| FunctionError::new(error.to_string()))?;
         call.budget.step(size)?;
@@ -56,7 +60,11 @@ impl Pattern {
                     limit: SIZE_LIMIT as u64,
                 })
             })?;
-        let made = Self(Rc::new(Compiled { regex, names }));
+        let made = Self(Rc::new(Compiled {
+            regex,
+            names,
+            cost: reading + size,
+        }));
         COMPILED.with_borrow_mut(|compiled| {
             if compiled.len() >= KEPT {
                 compiled.clear();

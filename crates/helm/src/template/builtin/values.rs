@@ -24,10 +24,11 @@ impl Object for MapReceiver {
     }
 }
 
-/// The method of that name. `YAML` and `Encode` are left out: no chart of the corpus has them.
+/// The method of that name. `Encode` is left out: no template has what it writes to.
 pub(in crate::template) fn values_method(name: &str) -> Option<Method> {
     let (params, call): (&'static [Param], Body) = match name {
         "AsMap" => (&[], as_map),
+        "YAML" => (&[], yaml),
         "Table" => (&[Param::String], table),
         "PathValue" => (&[Param::String], path_value),
         _ => return None,
@@ -55,6 +56,11 @@ fn as_map(object: &dyn Object, _: &mut Call<'_>, _: &[Value]) -> Result<Value, F
     } else {
         map.converted(MapType::Any)
     }))
+}
+
+fn yaml(object: &dyn Object, call: &mut Call<'_>, _: &[Value]) -> Result<Value, FunctionError> {
+    let map = Value::Map(receiver(object)?.clone());
+    Ok(Value::from(crate::format::to_yaml(&map, call.budget)?))
 }
 
 fn text(arguments: &[Value]) -> &[u8] {

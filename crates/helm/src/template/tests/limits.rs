@@ -279,3 +279,10 @@ fn the_widest_formats_are_those_of_go() {
     assert_eq!(length("%.1000000U", Value::int(1)), 1_000_002);
     assert_eq!(length("%#.1000000g", Value::Float(1.5)), 1_000_001);
 }
+
+/// What Helm gives for `{{ .Values.YAML }}`, which ends a line where `toYaml` does not.
+#[test]
+fn values_print_as_yaml() {
+    let out = execute(b"{{ .vals.YAML }}{{ (.vals.Table \"a\").YAML }}", 10_000, 1 << 20);
+    assert_eq!(out.unwrap(), b"Table: shadow\na:\n  b: 1\n\"n\": 1\nb: 1\n");
+}
