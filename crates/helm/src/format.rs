@@ -5,6 +5,13 @@
 //! and what [`to_yaml`] writes is JSON that was read as YAML again. JSON is what `encoding/json` makes of it, TOML
 //! what `github.com/BurntSushi/toml` makes of it.
 //!
+//! What is known not to be as in Go:
+//! - Nesting ends at [`MAX_DEPTH`], not at 10,000.
+//! - The order of keys in YAML is no order for some sets of keys (`1day`, `5min`, `10min`); Go then writes another
+//!   order each time, and here it is always the same one of them.
+//! - The errors that quote a mapping as a key show numbers beyond 2^53, and keys that are no strings, in another form.
+//! - Structs are written as maps, with their fields in the order of names.
+//!
 //! Every reader takes hostile bytes: nesting is limited to [`MAX_DEPTH`], what is read and written draws on a
 //! [`Budget`](crate::call::Budget), and aliases are limited as Go limits them.
 //!

@@ -427,6 +427,7 @@ impl Loader<'_, '_> {
                 Kind::Key => {
                     self.scanner.skip();
                     let key = self.block_part(depth)?;
+                    self.check_key(&key);
                     let value = if self.scanner.peek()?.0 == Kind::Value {
                         self.scanner.skip();
                         self.block_part(depth)?
@@ -533,6 +534,7 @@ impl Loader<'_, '_> {
                 Kind::Key => {
                     self.scanner.skip();
                     let key = self.flow_part(&[Kind::Value, Kind::FlowEntry, Kind::FlowMappingEnd], depth)?;
+                    self.check_key(&key);
                     let value = if self.scanner.peek()?.0 == Kind::Value {
                         self.scanner.skip();
                         self.flow_part(&[Kind::FlowEntry, Kind::FlowMappingEnd], depth)?
@@ -568,23 +570,23 @@ impl Loader<'_, '_> {
         Node::Map(Map::new(MapType::Any, entries.all))
     }
 
+    /// Only scalars can be keys. Go says so before it decodes the value.
+    fn check_key(&mut self, key: &Node) {
+        let key = match key {
+            Node::Scalar(_) => return,
+            Node::List(list) => Value::List(list.clone()),
+            Node::Map(map) => Value::Map(map.clone()),
+        };
+        self.undecodable(&format!("yaml: invalid map key: {}", show::show(&key)));
+    }
+
     /// Puts an entry into a mapping: later ones win, and `<<` puts in all of another mapping's.
     fn entry(&mut self, entries: &mut Entries, key: Node, value: Node) {
+        self.check_key(&key);
         let key = match key {
             Node::Scalar(Scalar::Merge) => return self.merge(entries, &value),
             Node::Scalar(scalar) => scalar,
-            Node::List(list) => {
-                return self.undecodable(&format!(
-                    "yaml: invalid map key: {}",
-                    show::show(&Value::List(list))
-                ));
-            }
-            Node::Map(map) => {
-                return self.undecodable(&format!(
-                    "yaml: invalid map key: {}",
-                    show::show(&Value::Map(map))
-                ));
-            }
+            Node::List(_) | Node::Map(_) => return,
         };
         if let Some(key) = key.key() {
             entries.all.push((key, value.into_value(self.numbers)));
