@@ -89,7 +89,10 @@ pub fn template(
             names: missing.into_iter().map(|wanted| wanted.name.clone()).collect(),
         });
     }
-    let rendered = render(chart, values, options, read)?;
+    let mut rendered = render(chart, values, options, read)?;
+    if metadata.deprecated {
+        rendered.warnings.insert(0, "this chart is deprecated".to_owned());
+    }
     let kube = &options.capabilities.kube;
     if !metadata.kube_version.is_empty()
         && !crate::range::is_compatible(&metadata.kube_version, kube.normalized())

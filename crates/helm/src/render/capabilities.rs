@@ -146,6 +146,11 @@ impl KubeVersion {
     }
 }
 
+fn named(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Vec<(Str, Value)> {
+    let fields = fields.into_iter();
+    fields.map(|(name, value)| (Str::from(name), value)).collect()
+}
+
 #[derive(Debug)]
 struct CapabilitiesObject {
     all: Capabilities,
@@ -221,6 +226,14 @@ impl Object for CapabilitiesObject {
             ("HelmVersion", Value::object(self.helm())),
             ("KubeVersion", self.all.kube.plain_value()),
         ])
+    }
+
+    fn json_fields(&self) -> Option<Vec<(Str, Value)>> {
+        Some(named([
+            ("KubeVersion", Value::object(self.kube())),
+            ("APIVersions", self.versions()),
+            ("HelmVersion", Value::object(self.helm())),
+        ]))
     }
 
     fn print(&self) -> Option<Str> {
@@ -309,6 +322,19 @@ impl Object for KubeVersionObject {
 
     fn plain(&self) -> Value {
         self.version.plain_value()
+    }
+
+    fn json_fields(&self) -> Option<Vec<(Str, Value)>> {
+        let KubeVersion {
+            version,
+            major,
+            minor,
+            ..
+        } = &self.version;
+        let fields = [("Version", version), ("Major", major), ("Minor", minor)];
+        Some(named(
+            fields.map(|(name, text)| (name, Value::from(text.as_str()))),
+        ))
     }
 
     /// The struct as it is: `String` has a pointer for its receiver, so functions do not find it.
@@ -409,14 +435,15 @@ impl Object for BuildInfo {
     }
 
     fn plain(&self) -> Value {
+        Value::map(self.json_fields().unwrap_or_default())
+    }
+
+    /// Those that are empty are left out.
+    fn json_fields(&self) -> Option<Vec<(Str, Value)>> {
         let client = self.client.map(|text| ("kube_client_version", text));
         let entries = [("version", self.version.as_str()), ("go_version", GO)];
-        Value::map(
-            entries
-                .into_iter()
-                .chain(client)
-                .map(|(key, text)| (key, Value::from(text))),
-        )
+        let entries = entries.into_iter().chain(client);
+        Some(named(entries.map(|(key, text)| (key, Value::from(text)))))
     }
 
     fn print(&self) -> Option<Str> {

@@ -337,3 +337,48 @@ fn refuse(execution: &mut Execution<'_>, arguments: &[Value], what: &str) -> Res
     }
     Err(failure::warned(&said))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ChartFile;
+    use crate::chart::{Chart, Profile};
+    use crate::render::{KubeVersion, Options, ValueSources, render};
+
+    /// What Helm 4.2.3 and 3.19.0 print, but for their versions.
+    #[test]
+    fn objects_are_written_as_go_writes_structs() {
+        let text = "{{ .Capabilities.KubeVersion | toJson }} {{ .Capabilities.KubeVersion }} {{ print .Capabilities.KubeVersion }} {{ omit (fromJson (toJson .Capabilities)) \"APIVersions\" \"HelmVersion\" }} {{ .Capabilities.HelmVersion | toYaml }}\n{{ .Chart | toJson }}";
+        let chart = Chart::from_files(
+            [
+                (
+                    "Chart.yaml",
+                    "apiVersion: v2\nname: r1\nversion: 1.10\nappVersion: 20240101\n",
+                ),
+                ("templates/a.txt", text),
+            ]
+            .map(|(path, text)| ChartFile {
+                path: path.to_owned(),
+                bytes: text.as_bytes().to_vec(),
+            }),
+            Profile::Helm4,
+        )
+        .unwrap();
+        let printed = |profile| {
+            let mut options = Options::new(profile);
+            options.capabilities.kube = KubeVersion::parse("v1.30.1-a", profile).unwrap();
+            let rendered = render(&chart, &ValueSources::default(), &options, &mut |_| {
+                Err(String::new())
+            });
+            let files = rendered.unwrap().files;
+            String::from_utf8(files["r1/templates/a.txt"].clone()).unwrap()
+        };
+        assert_eq!(
+            printed(Profile::Helm4),
+            "{\"Version\":\"v1.30.1-a\",\"Major\":\"1\",\"Minor\":\"30\"} v1.30.1 {v1.30.1-a v1.30.1 1 30} map[KubeVersion:map[Major:1 Minor:30 Version:v1.30.1-a]] go_version: go1.26.8\nkube_client_version: v1.36\nversion: v4.2.3\n{\"APIVersion\":\"v2\",\"Annotations\":null,\"AppVersion\":\"20240101\",\"Condition\":\"\",\"Dependencies\":[],\"Deprecated\":false,\"Description\":\"\",\"Home\":\"\",\"Icon\":\"\",\"IsRoot\":true,\"Keywords\":[],\"KubeVersion\":\"\",\"Maintainers\":[],\"Name\":\"r1\",\"Sources\":[],\"Tags\":\"\",\"Type\":\"\",\"Version\":\"1.1\"}"
+        );
+        assert_eq!(
+            printed(Profile::Helm3),
+            "{\"Version\":\"v1.30.1\",\"Major\":\"1\",\"Minor\":\"30\"} v1.30.1 {v1.30.1 1 30} map[KubeVersion:map[Major:1 Minor:30 Version:v1.30.1]] go_version: go1.26.8\nversion: v3.19.0\n{\"name\":\"r1\",\"version\":\"1.1\",\"apiVersion\":\"v2\",\"appVersion\":\"20240101\",\"IsRoot\":true}"
+        );
+    }
+}

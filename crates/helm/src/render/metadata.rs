@@ -211,11 +211,16 @@ impl Object for Record {
     }
 
     fn plain(&self) -> Value {
-        let kept = self
-            .fields
-            .iter()
-            .filter(|(_, json, value)| value.truth() || self.always.contains(json));
-        Value::map(kept.map(|(_, json, value)| (*json, value.clone())))
+        Value::map(self.json_fields().unwrap_or_default())
+    }
+
+    fn json_fields(&self) -> Option<Vec<(Str, Value)>> {
+        let fields = self.fields.iter();
+        let kept = fields.filter(|(_, json, value)| value.truth() || self.always.contains(json));
+        Some(
+            kept.map(|(_, json, value)| (Str::from(*json), value.clone()))
+                .collect(),
+        )
     }
 
     fn print(&self) -> Option<Str> {

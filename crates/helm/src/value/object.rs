@@ -37,6 +37,12 @@ pub trait Object: fmt::Debug {
         Value::Nil
     }
 
+    /// The fields of a struct in the names that JSON gives them and in their order, which JSON keeps; `None` for
+    /// everything else, of which JSON writes [`Object::plain`].
+    fn json_fields(&self) -> Option<Vec<(Str, Value)>> {
+        None
+    }
+
     /// What `%v` prints where there is no [`Object::stringer`]; `None` prints [`Object::plain`].
     fn print(&self) -> Option<Str> {
         None

@@ -97,7 +97,11 @@ impl Writer<'_> {
                 if depth >= MAX_DEPTH {
                     return Err(too_deep());
                 }
-                self.value(&object.plain(), depth + 1)?;
+                match object.json_fields() {
+                    Some(fields) => deeper(|| self.map(&fields, depth))?,
+                    // What is plain is no object again, so this goes one step deep.
+                    None => self.value(&object.plain(), depth)?,
+                }
             }
         }
         Ok(())

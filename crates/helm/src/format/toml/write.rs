@@ -112,7 +112,17 @@ fn plain(value: &Value, depth: usize) -> Result<Value> {
     let mut value = value.clone();
     for _ in depth..=MAX_DEPTH {
         match &value {
-            Value::Object(object) if !object.as_any().is::<Moment>() => value = object.plain(),
+            Value::Object(object) if !object.as_any().is::<Moment>() => {
+                let plain = object.plain();
+                // A time that was not read from TOML.
+                let moment = match &plain {
+                    Value::String(text) if object.type_name() == "time.Time" => {
+                        Moment::parse(&String::from_utf8_lossy(text), true)
+                    }
+                    _ => None,
+                };
+                value = moment.map_or(plain, Value::object);
+            }
             _ => return Ok(value),
         }
     }
