@@ -12,17 +12,21 @@
 
 mod archives;
 mod bundles;
+mod charts;
 mod documents;
+mod formats;
 mod mirror;
 mod packages;
 mod repositories;
 
 pub use archives::{docker_archive, oci_archive, oci_layout};
 pub use bundles::{bundle, tar};
+pub use charts::{helm_load, helm_render};
 pub use documents::{
     auth_file, challenge, chart, chart_index, chart_yaml, digest, index, lock, manifest, oci_manifest,
     reference, signature,
 };
+pub use formats::{helm_toml, helm_yaml};
 pub use mirror::registry;
 pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
 pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
@@ -31,7 +35,7 @@ pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("apt_index", apt_index),
     ("apt_sources", apt_sources),
     ("auth_file", auth_file),
@@ -47,6 +51,10 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("deb_version", deb_version),
     ("digest", digest),
     ("docker_archive", docker_archive),
+    ("helm_load", helm_load),
+    ("helm_render", helm_render),
+    ("helm_toml", helm_toml),
+    ("helm_yaml", helm_yaml),
     ("index", index),
     ("lock", lock),
     ("manifest", manifest),

@@ -9,6 +9,8 @@
 //! cargo xtask bench [WHAT]           airlock against its peers, as a table
 //! cargo xtask apt-oracle             closures of packages, ours against apt's
 //! cargo xtask apt-node               packages into real systems of Debian that have no network
+//! cargo xtask helm-corpus DIR        every chart below a folder, rendered by Helm and by us
+//! cargo xtask helm-fuzz              templates made by chance, rendered by both
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
 //! ```
@@ -32,6 +34,7 @@ mod deadline;
 mod debian;
 mod dist;
 mod fuzz;
+mod helm;
 mod peers;
 mod schema;
 mod steps;
@@ -74,6 +77,10 @@ enum Task {
     AptOracle(apt_oracle::Options),
     /// Install and upgrade in minimal Debian systems that reach nothing but `airlock serve`; needs root and mmdebstrap
     AptNode(apt_node::Options),
+    /// Render every chart below a folder with Helm and with airlock, and compare the files
+    HelmCorpus(helm::corpus::Options),
+    /// Render templates made by chance with Helm and with airlock, and compare
+    HelmFuzz(helm::fuzz::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
     /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
@@ -93,6 +100,8 @@ fn main() -> ExitCode {
         Task::Bench { arguments } => bench::run(&arguments),
         Task::AptOracle(options) => apt_oracle::compare(&options),
         Task::AptNode(options) => apt_node::start(&options),
+        Task::HelmCorpus(options) => helm::corpus::compare(&options),
+        Task::HelmFuzz(options) => helm::fuzz::compare(&options),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),
     };

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::cargo::{command, run};
+use crate::cargo::{command, root, run, target};
 
 const TABLE: &str = include_str!("../../tests/peers.txt");
 
@@ -15,10 +16,60 @@ const TABLE: &str = include_str!("../../tests/peers.txt");
 pub(crate) fn install(require: bool) -> Result<()> {
     let (missing, packages) = missing();
     if missing.is_empty() {
-        println!("every test peer is installed");
+        println!("every test peer of Debian is installed");
+    } else {
+        install_missing(&missing, &packages, require)?;
+    }
+    match install_helm() {
+        Err(error) if require => Err(error.context("cannot install a test peer")),
+        Err(error) => {
+            println!("not installed: {error:#}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// A Python that has Helm: what `AIRLOCK_HELM_PYTHON` names, the one that [`install`] makes, or the system's.
+pub(crate) fn helm_python() -> Result<Option<PathBuf>> {
+    let has_helm = |python: &PathBuf| {
+        let mut command = command(&python.to_string_lossy());
+        command
+            .args(["-c", "import helm_python"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if let Some(python) = std::env::var_os("AIRLOCK_HELM_PYTHON") {
+        return Ok(Some(PathBuf::from(python)).filter(has_helm));
+    }
+    let all = [helm_environment()?.join("bin/python"), PathBuf::from("python3")];
+    Ok(all.into_iter().find(has_helm))
+}
+
+fn helm_environment() -> Result<PathBuf> {
+    Ok(target()?.join("peers/helm-python-sdk"))
+}
+
+/// Brings Helm as a Python package into an environment below the target folder.
+fn install_helm() -> Result<()> {
+    if helm_python()?.is_some() {
+        println!("helm-python-sdk is installed");
         return Ok(());
     }
-    install_missing(&missing, &packages, require)
+    let environment = helm_environment()?;
+    run(command("python3").args(["-m", "venv"]).arg(&environment))?;
+    run(command(&environment.join("bin/python").to_string_lossy())
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--requirement",
+        ])
+        .arg(root().join("tests/peers/helm-python-sdk/requirements.txt")))
 }
 
 /// The same for programs with their Debian packages; none of them is required.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{airlock, build_airlock, cargo};
 use crate::deadline;
+use crate::peers;
 use crate::steps::Report;
 
 /// Tests the whole workspace, the end-to-end tests with the binary of the same source.
@@ -25,6 +26,9 @@ pub(crate) fn run(report: &mut Report, require: bool) -> Result<()> {
         // A changed snapshot is a failure, not a file to review later.
         .env("INSTA_UPDATE", "no")
         .stdout(Stdio::piped());
+    if let Some(python) = peers::helm_python()? {
+        command.env("AIRLOCK_HELM_PYTHON", python);
+    }
     if require {
         command.env("AIRLOCK_REQUIRE_PEERS", "1");
     }

@@ -11,9 +11,14 @@ use crate::failure::{Exit, Failure, Result};
 ///
 /// A closed pipe ends the command with a failure: `airlock verify | head` must not read as success.
 pub(crate) fn out(text: &str) -> Result {
+    bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+pub(crate) fn bytes(bytes: &[u8]) -> Result {
     let mut stdout = io::stdout().lock();
     stdout
-        .write_all(text.as_bytes())
+        .write_all(bytes)
         .and_then(|()| stdout.flush())
         .map_err(|error| Failure {
             exit: Exit::Trouble,

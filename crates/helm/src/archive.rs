@@ -2,13 +2,16 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::{ChartError, ChartMetadata};
+use crate::chart::LoadError;
+use crate::{ChartError, ChartFile, ChartMetadata};
 
 /// How much a chart may hold; for bytes this is Helm's own bound.
 const MAX_ENTRIES: u64 = 50_000;
 const MAX_TOTAL: u64 = 100 << 20;
 /// How long a header may be that only says something of the next: a long name, or PAX records.
 const MAX_EXTENSION: u64 = 64 << 10;
+/// The largest file that a chart may hold to be rendered; Helm's own bound.
+pub(crate) const MAX_FILE: u64 = 5 << 20;
 /// The largest `Chart.yaml` that is read.
 const MAX_METADATA: u64 = 4 << 20;
 
@@ -67,6 +70,94 @@ pub fn inspect(archive: &[u8]) -> Result<ChartMetadata, ChartError> {
     // What follows the tar's end must be sound too: the gzip checksum stands there.
     std::io::copy(&mut tar.into_inner(), &mut std::io::sink()).map_err(archive_error)?;
     metadata.ok_or(ChartError::NoMetadata)
+}
+
+/// Reads every file of a packaged chart, with paths below its folder, as Helm does before it renders.
+///
+/// What Helm refuses is refused in its words (`archive.LoadArchiveFiles`); links are empty files, as they are there.
+pub(crate) fn read(archive: &[u8]) -> Result<Vec<ChartFile>, LoadError> {
+    check_extensions(archive).map_err(load_error)?;
+    let mut tar = unpacked(archive);
+    let mut files = Vec::new();
+    let damaged = |error| load_error(archive_error(error));
+    for entry in tar.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        let kind = entry.header().entry_type();
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if kind.is_dir() || kind.is_pax_global_extensions() || name.ends_with('/') {
+            continue;
+        }
+        let path = inside(&name)?;
+        if entry.size() > MAX_FILE {
+            return Err(LoadError::FileTooLarge {
+                path: name,
+                limit: MAX_FILE,
+            });
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(damaged)?;
+        strip_mark(&mut bytes);
+        files.push(ChartFile { path, bytes });
+    }
+    // What follows the tar's end must be sound too: the gzip checksum stands there.
+    std::io::copy(&mut tar.into_inner(), &mut std::io::sink()).map_err(damaged)?;
+    if files.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    Ok(files)
+}
+
+/// Takes a byte order mark off a text, as Helm does.
+pub(crate) fn strip_mark(bytes: &mut Vec<u8>) {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+}
+
+/// The path of an entry below the chart's folder, without `.`, `..` and doubled slashes.
+fn inside(name: &str) -> Result<String, LoadError> {
+    let refuse = |problem: &str| Err(LoadError::Path(problem.to_owned()));
+    let delimiter = if name.contains('\\') { '\\' } else { '/' };
+    let (folder, rest) = name.split_once(delimiter).unwrap_or((name, ""));
+    let rest = rest.replace(delimiter, "/");
+    if rest.starts_with('/') {
+        return refuse("chart illegally contains absolute paths");
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_none_or(|last| *last == "..") => parts.push(part),
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let Some(first) = parts.first() else {
+        let problem = format!("chart illegally contains content outside the base directory: {name:?}");
+        return Err(LoadError::Path(problem));
+    };
+    if first.starts_with("..") {
+        return refuse("chart illegally references parent directory");
+    }
+    let drive = first.len() == 2 && first.ends_with(':') && parts.len() > 1;
+    if drive && first.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return refuse("chart contains illegally named files");
+    }
+    if folder == "Chart.yaml" {
+        return refuse("chart yaml not in base directory");
+    }
+    Ok(parts.join("/"))
+}
+
+fn load_error(error: ChartError) -> LoadError {
+    match error {
+        ChartError::Limit { what: "bytes", limit } => LoadError::TooLarge(limit),
+        ChartError::Limit { what, limit } => LoadError::Limit { what, limit },
+        ChartError::Archive(error) => LoadError::Archive(error),
+        other => LoadError::Path(other.to_string()),
+    }
 }
 
 fn unpacked(archive: &[u8]) -> tar::Archive<Limited<MultiGzDecoder<&[u8]>>> {

@@ -122,6 +122,12 @@ impl Rule {
     }
 }
 
+/// Whether a pattern is about the whole path (Go, `filepath.Match`); a broken one is about none.
+pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    is_complete(&pattern) && glob(&pattern, &path.chars().collect::<Vec<_>>())
+}
+
 /// Whether every class is closed and every escape has its character.
 fn is_complete(mut pattern: &[char]) -> bool {
     while let Some((first, rest)) = pattern.split_first() {

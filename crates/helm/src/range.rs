@@ -96,6 +96,14 @@ impl Ord for LooseVersion {
     }
 }
 
+/// Whether a version lies in a range; text that is neither lies in none (Helm, `IsCompatibleRange`).
+pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
+    match (range.parse::<VersionRange>(), version.parse::<LooseVersion>()) {
+        (Ok(range), Ok(version)) => range.matches(&version),
+        _ => false,
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Number(u64),

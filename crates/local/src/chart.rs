@@ -19,8 +19,9 @@ const MAX_DEPTH: usize = 64;
 const IGNORE_FILE: &str = ".helmignore";
 const UNREADABLE: &str = "the chart folder cannot be read";
 
-/// Packages a chart folder, deterministically.
-pub(crate) fn package(path: &Path) -> Result<Vec<u8>, SourceError> {
+/// Reads the files of a chart folder that its `.helmignore` leaves in, in order of their paths. Links that lead out
+/// of the folder are refused.
+pub fn chart_files(path: &Path) -> Result<Vec<ChartFile>, SourceError> {
     let root = path.canonicalize().map_err(local(UNREADABLE, path))?;
     if !root.is_dir() {
         return Err(SourceError::new(
@@ -49,7 +50,12 @@ pub(crate) fn package(path: &Path) -> Result<Vec<u8>, SourceError> {
         seen: 0,
     };
     walk.folder(&root, "", &mut vec![root.clone()])?;
-    airlock_helm::package(walk.files).map_err(|error| {
+    Ok(walk.files)
+}
+
+/// Packages a chart folder, deterministically.
+pub(crate) fn package(path: &Path) -> Result<Vec<u8>, SourceError> {
+    airlock_helm::package(chart_files(path)?).map_err(|error| {
         let hint = match &error {
             ChartError::NoMetadata => Some("name the folder that holds Chart.yaml"),
             ChartError::MissingDependencies(_) => {

@@ -2,6 +2,7 @@
 
 mod offline;
 mod online;
+mod template;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
     UpstreamArgs, WhyArgs,
 };
+pub(crate) use template::{HelmProfile, TemplateArgs};
 
 /// Carries software across an air gap: one manifest, one lock, one signed bundle, one binary.
 #[derive(Debug, Parser)]
@@ -143,6 +145,8 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
+    /// Render a Helm chart as `helm template` does, without Helm, a cluster or the Internet
+    Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
     Demo(DemoArgs),
     /// Print the JSON Schema of the manifest

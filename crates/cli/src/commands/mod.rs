@@ -18,6 +18,7 @@ mod receipts;
 mod sbom;
 mod serve;
 mod shell;
+mod template;
 mod verify;
 mod views;
 
@@ -50,6 +51,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Scrub(args) => care::scrub(&args, global),
         Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
+        Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
         Command::Schema => schema(),
         Command::Completions { shell } => shell::completions(shell),

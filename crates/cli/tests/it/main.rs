@@ -6,4 +6,5 @@ mod errors;
 mod faults;
 mod guarded;
 mod secrets;
+mod template;
 mod upstream;

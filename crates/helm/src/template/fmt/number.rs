@@ -1,0 +1,158 @@
+//! Whole numbers in every base, with every flag.
+
+use super::{printer::Printer, quote};
+use crate::{call::LimitReached, template::unicode};
+
+/// Appends a number in decimal.
+pub(super) fn append_int(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let mut buffer = [0; 20];
+    let mut at = buffer.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&buffer[at..]);
+}
+
+/// A whole number as the verbs see it: bits, and whether the highest of them is a sign.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) bits: u64,
+    pub(super) signed: bool,
+}
+
+impl Printer<'_> {
+    /// By the verb; false if there is no such verb for whole numbers.
+    pub(super) fn whole(&mut self, number: Whole, verb: char) -> Result<bool, LimitReached> {
+        match verb {
+            'v' if self.flags.sharp_v && !number.signed => self.address(number.bits, true)?,
+            'v' | 'd' => self.integer(number, 10, verb, false)?,
+            'b' => self.integer(number, 2, verb, false)?,
+            'o' | 'O' => self.integer(number, 8, verb, false)?,
+            'x' => self.integer(number, 16, verb, false)?,
+            'X' => self.integer(number, 16, verb, true)?,
+            'c' => {
+                let mut buffer = Vec::new();
+                quote::push(&mut buffer, character(number.bits));
+                self.pad(&buffer)?;
+            }
+            'q' => {
+                let mut buffer = Vec::new();
+                quote::quote_char_with(&mut buffer, character(number.bits), self.flags.plus);
+                self.pad(&buffer)?;
+            }
+            'U' => self.unicode(number.bits)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// In hexadecimal with `0x`, as addresses and bytes are in Go's syntax.
+    pub(super) fn address(&mut self, bits: u64, prefix: bool) -> Result<(), LimitReached> {
+        let sharp = std::mem::replace(&mut self.flags.sharp, prefix);
+        let result = self.integer(Whole { bits, signed: false }, 16, 'v', false);
+        self.flags.sharp = sharp;
+        result
+    }
+
+    pub(super) fn integer(
+        &mut self,
+        number: Whole,
+        base: u64,
+        verb: char,
+        upper: bool,
+    ) -> Result<(), LimitReached> {
+        let negative = number.signed && number.bits.cast_signed() < 0;
+        let value = if negative {
+            number.bits.wrapping_neg()
+        } else {
+            number.bits
+        };
+        let signed = negative || self.flags.plus || self.flags.space;
+        let mut least = 0;
+        if let Some(precision) = self.flags.precision {
+            // Nothing at all is printed for a zero without digits, but for the width.
+            if precision == 0 && value == 0 {
+                let zero = std::mem::replace(&mut self.flags.zero, false);
+                let result = self.padding(self.flags.width.unwrap_or(0));
+                self.flags.zero = zero;
+                return result;
+            }
+            least = precision;
+        } else if let Some(width) = self.flags.width
+            && self.flags.zero
+            && !self.flags.minus
+        {
+            least = width.saturating_sub(usize::from(signed));
+        }
+        self.charge(least)?;
+
+        // From the last digit to the sign.
+        let mut text = Vec::with_capacity(24 + least);
+        let mut rest = value;
+        loop {
+            let digit = char::from_digit(u32::try_from(rest % base).unwrap_or(0), 16)
+                .map_or(b'0', |digit| digit as u8);
+            text.push(if upper { digit.to_ascii_uppercase() } else { digit });
+            rest /= base;
+            if rest == 0 {
+                break;
+            }
+        }
+        text.resize(text.len().max(least), b'0');
+        if self.flags.sharp {
+            match base {
+                2 => text.extend_from_slice(b"b0"),
+                8 if text.last() != Some(&b'0') => text.push(b'0'),
+                16 => text.extend_from_slice(if upper { b"X0" } else { b"x0" }),
+                _ => {}
+            }
+        }
+        if verb == 'O' {
+            text.extend_from_slice(b"o0");
+        }
+        if negative {
+            text.push(b'-');
+        } else if self.flags.plus {
+            text.push(b'+');
+        } else if self.flags.space {
+            text.push(b' ');
+        }
+        text.reverse();
+        self.pad_without_zeros(&text)
+    }
+
+    /// `U+0078`, and with `#` the character itself too.
+    fn unicode(&mut self, bits: u64) -> Result<(), LimitReached> {
+        let digits = self.flags.precision.unwrap_or(4).max(4);
+        self.charge(digits)?;
+        let code = format!("{bits:X}");
+        let mut text = b"U+".to_vec();
+        text.resize(text.len() + digits.saturating_sub(code.len()), b'0');
+        text.extend_from_slice(code.as_bytes());
+        if self.flags.sharp
+            && let Some(char) = u32::try_from(bits).ok().and_then(char::from_u32)
+            && unicode::is_printable(char)
+        {
+            text.extend_from_slice(b" '");
+            quote::push(&mut text, char);
+            text.push(b'\'');
+        }
+        self.pad_without_zeros(&text)
+    }
+}
+
+fn character(bits: u64) -> char {
+    u32::try_from(bits)
+        .ok()
+        .and_then(char::from_u32)
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}

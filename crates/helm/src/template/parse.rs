@@ -1,0 +1,522 @@
+//! The parser: tokens into nodes, with the names of functions and variables found.
+
+mod number;
+mod operand;
+mod tokens;
+
+use std::{collections::HashMap, ops::Range, rc::Rc};
+
+use smallvec::SmallVec;
+
+use super::{
+    Functions, Template,
+    exec::with_stack,
+    lex::{Item, Keyword, Lexer, Token},
+    node::{Branch, Kind, Node, NodeId, Pipe, Source, TemplateCall, Word},
+    quote::unquote,
+};
+use crate::value::Str;
+use tokens::Tree;
+
+/// Why a text is not a template: the whole text of Go's error, with name and line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct ParseError {
+    text: String,
+}
+
+impl ParseError {
+    pub(super) fn new(text: String) -> Self {
+        Self { text }
+    }
+}
+
+/// How deep branches may nest; Go has no limit but its stack.
+const MAX_BRANCHES: u32 = 10_000;
+
+/// How deep parentheses may nest, as in Go.
+const MAX_PARENTHESES: u32 = 10_000;
+
+/// The largest text: positions are 32 bits.
+const MAX_TEXT: usize = 1 << 30;
+
+/// Parses a text: the templates that it defines, and the one that it is.
+pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Vec<Template>, ParseError> {
+    if text.len() > MAX_TEXT {
+        return Err(ParseError::new(format!(
+            "template: {}: text too long",
+            name.text()
+        )));
+    }
+    let mut parser = Parser::new(name, text, functions);
+    let root = parser.top()?;
+    parser.add(name.clone(), root)?;
+    let trees = parser.trees;
+    let source = Rc::new(Source {
+        name: name.clone(),
+        text: Rc::from(text),
+        nodes: parser.nodes,
+        declares_dollar: parser.declares_dollar,
+        variables: parser.names,
+    });
+    Ok(trees
+        .into_iter()
+        .map(|(name, root)| Template {
+            name,
+            source: Rc::clone(&source),
+            root,
+        })
+        .collect())
+}
+
+struct Parser<'t> {
+    name: &'t Str,
+    text: &'t [u8],
+    functions: &'t Functions,
+    lexer: Lexer<'t>,
+    nodes: Vec<Node>,
+    /// The names of variables; a node has the index.
+    names: Vec<Box<str>>,
+    name_indexes: HashMap<Box<str>, u32>,
+    declares_dollar: bool,
+    trees: HashMap<Str, NodeId>,
+    /// What belongs to the definition that is being parsed.
+    tree: Tree,
+    branches: u32,
+}
+
+/// Nodes that become children of one; most have few, which are then allocated once.
+type Nodes = SmallVec<[NodeId; 8]>;
+
+/// What an action is; the ends of branches are not in the tree.
+enum Parsed {
+    Node(NodeId),
+    End,
+    Else,
+}
+
+impl Parsed {
+    const fn text(&self) -> &'static str {
+        match self {
+            Self::Else => "{{else}}",
+            _ => "{{end}}",
+        }
+    }
+}
+
+impl<'t> Parser<'t> {
+    fn new(name: &'t Str, text: &'t [u8], functions: &'t Functions) -> Self {
+        let mut lexer = Lexer::new(text);
+        lexer.break_is_keyword = functions.get("break").is_none();
+        lexer.continue_is_keyword = functions.get("continue").is_none();
+        Self {
+            name,
+            text,
+            functions,
+            lexer,
+            nodes: Vec::with_capacity(text.len() / 16),
+            names: vec![Box::from("$")],
+            name_indexes: HashMap::from([(Box::from("$"), 0)]),
+            declares_dollar: false,
+            trees: HashMap::new(),
+            tree: Tree::default(),
+            branches: 0,
+        }
+    }
+
+    fn node(&mut self, position: usize, kind: Kind) -> NodeId {
+        let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        self.nodes.push(Node {
+            position: to_u32(position),
+            kind,
+        });
+        NodeId(id)
+    }
+
+    fn slice(&self, item: &Item) -> &'t [u8] {
+        self.text.get(item.start..item.end).unwrap_or_default()
+    }
+
+    /// Adds a definition, unless there is nothing in it but the older one has something.
+    fn add(&mut self, name: Str, root: NodeId) -> Result<(), ParseError> {
+        let known = self.trees.get(&name);
+        if known.is_none_or(|known| self.is_empty(*known)) {
+            self.trees.insert(name, root);
+            return Ok(());
+        }
+        if self.is_empty(root) {
+            return Ok(());
+        }
+        let name = super::fmt::quoted(&name);
+        Err(self.error(&format!(
+            "template: multiple definition of template {}",
+            name.text()
+        )))
+    }
+
+    fn is_empty(&self, id: NodeId) -> bool {
+        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
+            Some(Kind::List(nodes)) => nodes.iter().all(|node| self.is_empty(*node)),
+            Some(Kind::Text(Range { start, end })) => {
+                let text = self.text.get(*start as usize..*end as usize);
+                super::unicode::is_blank(text.unwrap_or_default())
+            }
+            _ => false,
+        }
+    }
+
+    /// The whole text.
+    fn top(&mut self) -> Result<NodeId, ParseError> {
+        let start = self.peek().start;
+        let mut nodes = Vec::new();
+        while self.peek().token != Token::End {
+            if self.peek().token == Token::LeftDelimiter {
+                let delimiter = self.next();
+                if self.next_non_space().token == Token::Keyword(Keyword::Define) {
+                    self.definition()?;
+                    continue;
+                }
+                self.backup2(delimiter);
+            }
+            match self.text_or_action()? {
+                Parsed::Node(node) => nodes.push(node),
+                other => return Err(self.error(&format!("unexpected {}", other.text()))),
+            }
+        }
+        Ok(self.node(start, Kind::List(nodes.into())))
+    }
+
+    /// `define`: the word itself is past.
+    fn definition(&mut self) -> Result<(), ParseError> {
+        const CONTEXT: &str = "define clause";
+        let outer = std::mem::take(&mut self.tree);
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        self.expect(Token::RightDelimiter, CONTEXT)?;
+        let (list, end) = self.list()?;
+        if !matches!(end, Parsed::End) {
+            return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
+        }
+        self.add(name, list)?;
+        self.tree = outer;
+        Ok(())
+    }
+
+    /// Text and actions up to an `end` or `else`.
+    fn list(&mut self) -> Result<(NodeId, Parsed), ParseError> {
+        let start = self.peek_non_space().start;
+        let mut nodes = Nodes::new();
+        while self.peek_non_space().token != Token::End {
+            match self.text_or_action()? {
+                Parsed::Node(node) => nodes.push(node),
+                end => {
+                    let list = self.node(start, Kind::List(nodes.into_boxed_slice()));
+                    return Ok((list, end));
+                }
+            }
+        }
+        Err(self.error("unexpected EOF"))
+    }
+
+    fn text_or_action(&mut self) -> Result<Parsed, ParseError> {
+        let item = self.next_non_space();
+        match item.token {
+            Token::Text => {
+                let range = to_u32(item.start)..to_u32(item.end);
+                Ok(Parsed::Node(self.node(item.start, Kind::Text(range))))
+            }
+            Token::LeftDelimiter => {
+                self.tree.action_line = item.line;
+                let parsed = self.action()?;
+                self.tree.action_line = 0;
+                Ok(parsed)
+            }
+            _ => Err(self.unexpected(&item, "input")),
+        }
+    }
+
+    fn action(&mut self) -> Result<Parsed, ParseError> {
+        let item = self.next_non_space();
+        if let Token::Keyword(keyword) = item.token {
+            match keyword {
+                Keyword::Block => return self.block().map(Parsed::Node),
+                Keyword::Break => return self.leave(&item, "{{break}}", Kind::Break),
+                Keyword::Continue => return self.leave(&item, "{{continue}}", Kind::Continue),
+                Keyword::Else => return self.otherwise(),
+                Keyword::End => {
+                    self.expect(Token::RightDelimiter, "end")?;
+                    return Ok(Parsed::End);
+                }
+                Keyword::If => return self.branch(Word::If).map(Parsed::Node),
+                Keyword::Range => return self.branch(Word::Range).map(Parsed::Node),
+                Keyword::With => return self.branch(Word::With).map(Parsed::Node),
+                Keyword::Template => return self.template().map(Parsed::Node),
+                Keyword::Define => {}
+            }
+        }
+        self.backup();
+        let start = self.peek().start;
+        let pipe = self.pipeline("command", Token::RightDelimiter)?;
+        Ok(Parsed::Node(self.node(start, Kind::Action(pipe))))
+    }
+
+    /// `break` and `continue`.
+    fn leave(&mut self, word: &Item, name: &str, kind: Kind) -> Result<Parsed, ParseError> {
+        let item = self.next_non_space();
+        if item.token != Token::RightDelimiter {
+            return Err(self.unexpected(&item, name));
+        }
+        if self.tree.ranges == 0 {
+            return Err(self.error(&format!("{name} outside {{{{range}}}}")));
+        }
+        Ok(Parsed::Node(self.node(word.start, kind)))
+    }
+
+    fn otherwise(&mut self) -> Result<Parsed, ParseError> {
+        // The word after it, if it is one of these, is left for the branch that this `else` belongs to.
+        let next = self.peek_non_space().token;
+        if !matches!(next, Token::Keyword(Keyword::If | Keyword::With)) {
+            self.expect(Token::RightDelimiter, "else")?;
+        }
+        Ok(Parsed::Else)
+    }
+
+    fn branch(&mut self, word: Word) -> Result<NodeId, ParseError> {
+        self.branches += 1;
+        if self.branches > MAX_BRANCHES {
+            return Err(self.error("max nesting depth exceeded"));
+        }
+        let result = with_stack(|| self.branch_body(word));
+        self.branches -= 1;
+        result
+    }
+
+    fn branch_body(&mut self, word: Word) -> Result<NodeId, ParseError> {
+        let context = match word {
+            Word::If => "if",
+            Word::Range => "range",
+            Word::With => "with",
+        };
+        let variables = self.tree.variables.mark();
+        let pipe = self.pipeline(context, Token::RightDelimiter)?;
+        let is_range = u32::from(word == Word::Range);
+        self.tree.ranges += is_range;
+        let (list, end) = self.list()?;
+        self.tree.ranges -= is_range;
+        let otherwise = match end {
+            Parsed::Else => Some(self.else_part(word)?),
+            _ => None,
+        };
+        self.tree.variables.reset(variables);
+        let position = self
+            .nodes
+            .get(pipe.0 as usize)
+            .map_or(0, |node| node.position as usize);
+        Ok(self.node(
+            position,
+            Kind::Branch(Box::new(Branch {
+                word,
+                pipe,
+                list,
+                otherwise,
+            })),
+        ))
+    }
+
+    /// What follows an `else`: another branch, whose `end` is the end of this one too, or a list.
+    fn else_part(&mut self, word: Word) -> Result<NodeId, ParseError> {
+        let next = self.peek();
+        let chained = matches!(
+            (word, next.token),
+            (Word::If, Token::Keyword(Keyword::If)) | (Word::With, Token::Keyword(Keyword::With))
+        );
+        if chained {
+            self.next();
+            let branch = self.branch(word)?;
+            return Ok(self.node(next.start, Kind::List(Box::new([branch]))));
+        }
+        let (list, end) = self.list()?;
+        if matches!(end, Parsed::End) {
+            return Ok(list);
+        }
+        Err(self.error(&format!("expected end; found {}", end.text())))
+    }
+
+    fn block(&mut self) -> Result<NodeId, ParseError> {
+        const CONTEXT: &str = "block clause";
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Token::RightDelimiter)?;
+        let outer = std::mem::take(&mut self.tree);
+        self.branches += 1;
+        if self.branches > MAX_BRANCHES {
+            return Err(self.error("max nesting depth exceeded"));
+        }
+        let (list, end) = with_stack(|| self.list())?;
+        self.branches -= 1;
+        let inner = std::mem::replace(&mut self.tree, outer);
+        if !matches!(end, Parsed::End) {
+            return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
+        }
+        let outer = std::mem::replace(&mut self.tree, inner);
+        self.add(name.clone(), list)?;
+        self.tree = outer;
+        Ok(self.node(
+            item.start,
+            Kind::Template(Box::new(TemplateCall {
+                name,
+                pipe: Some(pipe),
+            })),
+        ))
+    }
+
+    fn template(&mut self) -> Result<NodeId, ParseError> {
+        const CONTEXT: &str = "template clause";
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        let pipe = if self.next_non_space().token == Token::RightDelimiter {
+            None
+        } else {
+            self.backup();
+            Some(self.pipeline(CONTEXT, Token::RightDelimiter)?)
+        };
+        Ok(self.node(item.start, Kind::Template(Box::new(TemplateCall { name, pipe }))))
+    }
+
+    fn template_name(&mut self, item: &Item, context: &str) -> Result<Str, ParseError> {
+        if !matches!(item.token, Token::String | Token::RawString) {
+            return Err(self.unexpected(item, context));
+        }
+        match unquote(self.slice(item)) {
+            Some(name) => Ok(name.into()),
+            None => Err(self.error("invalid syntax")),
+        }
+    }
+
+    fn pipeline(&mut self, context: &str, end: Token) -> Result<NodeId, ParseError> {
+        let start = self.peek_non_space().start;
+        let mut pipe = Pipe {
+            variables: Vec::new(),
+            assigns: false,
+            commands: Box::default(),
+        };
+        let mut commands = Nodes::new();
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let item = self.next_non_space();
+            if item.token == end {
+                break;
+            }
+            match item.token {
+                Token::Bool
+                | Token::CharConstant
+                | Token::Complex
+                | Token::Dot
+                | Token::Field
+                | Token::Identifier
+                | Token::Number
+                | Token::Nil
+                | Token::RawString
+                | Token::String
+                | Token::Variable
+                | Token::LeftParenthesis => {
+                    self.backup();
+                    let command = self.command()?;
+                    commands.push(command);
+                }
+                _ => return Err(self.unexpected(&item, context)),
+            }
+        }
+        if commands.is_empty() {
+            return Err(self.error(&format!("missing value for {context}")));
+        }
+        for (index, command) in commands.iter().enumerate().skip(1) {
+            if self.is_constant(*command) {
+                let stage = index + 1;
+                return Err(self.error(&format!("non executable command in pipeline stage {stage}")));
+            }
+        }
+        pipe.commands = commands.into_boxed_slice();
+        Ok(self.node(start, Kind::Pipe(Box::new(pipe))))
+    }
+
+    /// Whether a command starts with what cannot take an argument.
+    fn is_constant(&self, command: NodeId) -> bool {
+        let kind = |id: NodeId| self.nodes.get(id.0 as usize).map(|node| &node.kind);
+        let Some(Kind::Command(arguments)) = kind(command) else {
+            return false;
+        };
+        matches!(
+            arguments.first().and_then(|first| kind(*first)),
+            Some(Kind::Bool(_) | Kind::Dot | Kind::Nil | Kind::Number(_) | Kind::String { .. })
+        )
+    }
+
+    /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
+        loop {
+            let variable = self.peek_non_space();
+            if variable.token != Token::Variable {
+                return Ok(());
+            }
+            self.next();
+            // Whether this is a declaration is known two tokens later.
+            let after = self.peek();
+            let next = self.peek_non_space();
+            let is_comma = next.token == Token::Char && self.slice(&next) == b",";
+            if matches!(next.token, Token::Assign | Token::Declare) || is_comma {
+                if !is_comma {
+                    pipe.assigns = next.token == Token::Assign;
+                }
+                self.next_non_space();
+                let name = self.intern(&variable);
+                self.declares_dollar |= name == 0;
+                let node = self.node(
+                    variable.start,
+                    Kind::Variable {
+                        variable: name,
+                        fields: Box::default(),
+                    },
+                );
+                pipe.variables.push(node);
+                self.tree.variables.push(name);
+                if !is_comma {
+                    return Ok(());
+                }
+                if context == "range" && pipe.variables.len() < 2 {
+                    match self.peek_non_space().token {
+                        Token::Variable | Token::RightDelimiter | Token::RightParenthesis => continue,
+                        _ => return Err(self.error("range can only initialize variables")),
+                    }
+                }
+                return Err(self.error(&format!("too many declarations in {context}")));
+            }
+            if after.token == Token::Space {
+                self.backup3(variable, after);
+            } else {
+                self.backup2(variable);
+            }
+            return Ok(());
+        }
+    }
+
+    /// The index of a variable's name.
+    fn intern(&mut self, item: &Item) -> u32 {
+        if self.slice(item) == b"$" {
+            return 0;
+        }
+        let name = String::from_utf8_lossy(self.slice(item));
+        if let Some(index) = self.name_indexes.get(&*name) {
+            return *index;
+        }
+        let index = to_u32(self.names.len());
+        let name: Box<str> = name.into();
+        self.names.push(name.clone());
+        self.name_indexes.insert(name, index);
+        index
+    }
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
