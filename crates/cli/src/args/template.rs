@@ -57,7 +57,7 @@ pub(crate) struct ValueArgs {
     /// Values from a YAML file, or from standard input (-); may be repeated
     #[arg(long = "values", short = 'f', value_name = "FILE", value_delimiter = ',')]
     pub(crate) files: Vec<String>,
-    /// Values such as a.b=1,c[0]=x,d={y,z}; may be repeated
+    /// Values such as `a.b=1,c[0]=x,d={y,z}`; may be repeated
     #[arg(long, value_name = "VALUES")]
     pub(crate) set: Vec<String>,
     /// The same, and every value is a string
