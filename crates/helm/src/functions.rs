@@ -40,7 +40,7 @@ mod replay;
 mod semver;
 mod strings;
 mod text;
-mod unicode;
+pub(crate) mod unicode;
 mod urls;
 
 use std::sync::LazyLock;

@@ -56,6 +56,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
+mod calendar;
 pub mod call;
 pub mod chart;
 mod error;

@@ -38,7 +38,7 @@ mod quote;
 mod set;
 #[cfg(test)]
 mod tests;
-mod unicode;
+pub(crate) mod unicode;
 
 pub use exec::Execution;
 pub use functions::{EngineFunction, Functions};

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 
+use crate::template::unicode::chars;
+
 /// The characters of a class of regular expressions.
 fn class(pattern: &str) -> ClassUnicode {
     match regex_syntax::Parser::new()
@@ -107,19 +109,13 @@ fn single(char: char, mut mapped: impl Iterator<Item = char>) -> char {
 }
 
 /// The characters of a string as Go's `range` and `[]rune` see them: U+FFFD for each byte that is not UTF-8.
-pub(super) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
+pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
     widths(text).map(|(char, _)| char)
 }
 
 /// The characters with how many bytes each takes.
 pub(super) fn widths(text: &[u8]) -> impl Iterator<Item = (char, usize)> {
-    text.utf8_chunks().flat_map(|chunk| {
-        chunk
-            .valid()
-            .chars()
-            .map(|char| (char, char.len_utf8()))
-            .chain(chunk.invalid().iter().map(|_| (char::REPLACEMENT_CHARACTER, 1)))
-    })
+    chars(text).map(|(char, bytes)| (char, bytes.len()))
 }
 
 /// The last character and how many bytes it takes.

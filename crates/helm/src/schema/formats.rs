@@ -171,15 +171,8 @@ fn date(text: &str) -> Result<(), String> {
         let extra = crate::format::quote(rest(10).as_bytes());
         return Err(format!("parsing time {quoted}: extra text: {extra}"));
     }
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 31,
-    };
     ensure(
-        (1..=days).contains(&day),
+        crate::calendar::is_date(year, month, day),
         format!("parsing time {quoted}: day out of range"),
     )
 }

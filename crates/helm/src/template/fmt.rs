@@ -11,6 +11,7 @@ mod quote;
 mod value;
 
 pub use float::append_float;
+pub(crate) use float::append_single;
 pub use quote::{quote, quote_ascii, quote_char, quoted};
 
 use crate::{

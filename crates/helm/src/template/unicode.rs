@@ -23,7 +23,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
 }
 
 /// Every character with the bytes it is made of.
-pub(super) fn chars(bytes: &[u8]) -> impl Iterator<Item = (char, &[u8])> {
+pub(crate) fn chars(bytes: &[u8]) -> impl Iterator<Item = (char, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let (char, length) = decode(rest)?;

@@ -1,6 +1,9 @@
 //! Dates and times of TOML: a `time.Time` of Go's, with what TOML can say of it.
 
-use crate::value::{Kind, Object, Str, Value};
+use crate::{
+    calendar::is_date,
+    value::{Kind, Object, Str, Value},
+};
 
 /// Where a time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,15 +168,7 @@ fn date(text: &[u8]) -> Option<(Date, &[u8])> {
     let year = two(&[*y1, *y2])? * 100 + two(&[*y3, *y4])?;
     let month = two(&[*m1, *m2])?;
     let day = two(&[*d1, *d2])?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return None,
-    };
-    (1..=days).contains(&day).then_some(((year, month, day), rest))
+    is_date(year, month, day).then_some(((year, month, day), rest))
 }
 
 type Clock = (u32, u32, u32, u32);

@@ -4,6 +4,7 @@ use super::{
     super::number::{self, Whole},
     scalar::Scalar,
 };
+use crate::calendar::is_date;
 
 /// A plain scalar that is no string.
 #[derive(Clone, Debug)]
@@ -168,15 +169,7 @@ fn date(text: &[u8]) -> Option<()> {
     let (month, rest) = short(rest)?;
     let rest = rest.strip_prefix(b"-")?;
     let (day, rest) = short(rest)?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return None,
-    };
-    if !(1..=days).contains(&day) {
+    if !is_date(year, month, day) {
         return None;
     }
     let Some((separator, rest)) = rest.split_first() else {

@@ -286,6 +286,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Nothing but a comment may stand in the rest of the line.
+    fn end_line(&mut self) -> Result<()> {
+        self.skip_blanks();
+        self.skip_comment();
+        if !self.breakz_at(0) {
+            return self.fail("did not find expected comment or line break");
+        }
+        let length = self.break_at(0);
+        if length > 0 {
+            self.skip_break(length);
+        }
+        Ok(())
+    }
+
     fn push(&mut self, kind: Kind, line: usize, text: Piece, key: Option<usize>) {
         self.tokens.push_back(Token {
             kind,

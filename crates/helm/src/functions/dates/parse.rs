@@ -4,9 +4,12 @@ use super::{
     Time, Zone,
     duration::leading_number,
     layout::{Item, MONTHS, Offset, WEEKDAYS, next},
-    time::{days_before, days_in, is_leap, seconds_of},
+    time::{days_before, seconds_of},
 };
-use crate::functions::unicode::widths;
+use crate::{
+    calendar::{days_in, is_leap},
+    functions::unicode::widths,
+};
 
 /// A text in quotes as the package `time` writes it in errors.
 pub(super) fn quoted(text: &[u8]) -> String {

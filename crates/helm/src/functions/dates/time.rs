@@ -2,6 +2,7 @@
 
 use super::{Duration, Zone, layout};
 use crate::{
+    calendar::days_in,
     call::World,
     value::{Kind, Method, Object, Str, Value},
 };
@@ -144,20 +145,6 @@ impl Time {
             minute: small(clock / 60 % 60),
             second: small(clock % 60),
         }
-    }
-}
-
-pub(super) const fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-/// The days of a month.
-pub(super) const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
     }
 }
 

@@ -45,6 +45,27 @@ pub fn append_float(out: &mut Vec<u8>, value: f64, form: u8, precision: Option<u
     }
 }
 
+/// Appends what `g` makes of a number of 32 bits (`strconv.AppendFloat(out, value, 'g', -1, 32)`).
+pub(crate) fn append_single(out: &mut Vec<u8>, value: f64) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what Go does with a float64 at 32 bits"
+    )]
+    let single = value as f32;
+    if !single.is_finite() {
+        return append_float(out, f64::from(single), b'g', None);
+    }
+    if single.is_sign_negative() {
+        out.push(b'-');
+    }
+    let mut buffer = ryu::Buffer::new();
+    shortest_general(
+        out,
+        &Digits::parse(buffer.format_finite(single.abs()).as_bytes()),
+        b'e',
+    );
+}
+
 /// Significant digits without zeros at the end, and where the point stands in them.
 struct Digits {
     text: Vec<u8>,
@@ -104,6 +125,16 @@ fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
+/// `g` without a precision, which decides on the exponent as if the precision were 6.
+fn shortest_general(out: &mut Vec<u8>, digits: &Digits, letter: u8) {
+    let exponent = digits.point - 1;
+    if (-4..6).contains(&exponent) {
+        plain(out, digits);
+    } else {
+        exponential(out, digits, digits.text.len().saturating_sub(1), letter);
+    }
+}
+
 fn general(out: &mut Vec<u8>, value: f64, letter: u8, precision: Option<usize>) {
     let Some(precision) = precision else {
         // Most numbers of charts are whole and small.
@@ -112,13 +143,7 @@ fn general(out: &mut Vec<u8>, value: f64, letter: u8, precision: Option<usize>) 
             append_int(out, value as i64);
             return;
         }
-        let digits = Digits::shortest(value);
-        let exponent = digits.point - 1;
-        if (-4..6).contains(&exponent) {
-            plain(out, &digits);
-        } else {
-            exponential(out, &digits, digits.text.len().saturating_sub(1), letter);
-        }
+        shortest_general(out, &Digits::shortest(value), letter);
         return;
     };
     let precision = precision.max(1);

@@ -307,15 +307,7 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        self.skip_blanks();
-        self.skip_comment();
-        if !self.breakz_at(0) {
-            return self.fail("did not find expected comment or line break");
-        }
-        let length = self.break_at(0);
-        if length > 0 {
-            self.skip_break(length);
-        }
+        self.end_line()?;
         let mut indent = if increment > 0 {
             self.indent.max(0) + increment
         } else {

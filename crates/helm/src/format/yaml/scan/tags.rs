@@ -180,15 +180,7 @@ impl Scanner<'_> {
             b"TAG" => self.tag_directive(line)?,
             _ => return self.fail("found unknown directive name"),
         };
-        self.skip_blanks();
-        self.skip_comment();
-        if !self.breakz_at(0) {
-            return self.fail("did not find expected comment or line break");
-        }
-        let length = self.break_at(0);
-        if length > 0 {
-            self.skip_break(length);
-        }
+        self.end_line()?;
         self.tokens.push_back(token);
         Ok(())
     }
