@@ -91,11 +91,15 @@ fn rendered(question: &Value) -> Result<BTreeMap<String, String>, Box<dyn Error>
     };
     let done = render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
     let files = done.files.into_iter();
-    Ok(files.map(|(path, bytes)| (path, lossy(&bytes))).collect())
+    Ok(files.map(|(path, bytes)| (path, text(bytes))).collect())
 }
 
 /// Text as Go's JSON has it: each byte that is not UTF-8 is U+FFFD.
-fn lossy(bytes: &[u8]) -> String {
+fn text(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => error.into_bytes(),
+    };
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -110,7 +114,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<ChartFile>) -> Result<(), B
         let entry = entry?;
         let name = entry.file_name();
         let path = format!("{prefix}{}", name.to_string_lossy());
-        if fs::metadata(entry.path())?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path())?.is_dir() {
             walk(&entry.path(), &format!("{path}/"), files)?;
         } else {
             files.push(ChartFile {

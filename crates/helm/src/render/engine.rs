@@ -1,7 +1,7 @@
 //! The engine: every template of every chart in one set (Helm, `pkg/engine/engine.go`).
 
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use super::files::Files;
 use super::tree::{Node, table};
@@ -206,7 +206,17 @@ fn find(text: &[u8]) -> Option<usize> {
 }
 
 /// Every function that templates may call: Sprig's and Helm's.
-fn functions(profile: Profile) -> Rc<Functions> {
+fn functions(profile: Profile) -> Arc<Functions> {
+    static HELM3: OnceLock<Arc<Functions>> = OnceLock::new();
+    static HELM4: OnceLock<Arc<Functions>> = OnceLock::new();
+    let known = match profile {
+        Profile::Helm3 => &HELM3,
+        Profile::Helm4 => &HELM4,
+    };
+    Arc::clone(known.get_or_init(|| Arc::new(table_of(profile))))
+}
+
+fn table_of(profile: Profile) -> Functions {
     let older = match profile {
         Profile::Helm3 => crate::format::helm3_functions(),
         Profile::Helm4 => &[],
@@ -255,7 +265,7 @@ fn functions(profile: Profile) -> Rc<Functions> {
             all.remove(name);
         }
     }
-    Rc::new(all)
+    all
 }
 
 fn text(arguments: &[Value]) -> Str {

@@ -3,8 +3,9 @@
 mod number;
 mod operand;
 mod tokens;
+mod trees;
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use smallvec::SmallVec;
 
@@ -12,11 +13,12 @@ use super::{
     Functions, Template,
     exec::with_stack,
     lex::{Item, Keyword, Lexer, Token},
-    node::{Branch, Kind, Node, NodeId, Pipe, Source, TemplateCall, Word},
+    node::{Branch, Kind, Node, NodeId, Pipe, Source, Span, TemplateCall, Word},
     quote::unquote,
 };
 use crate::value::Str;
 use tokens::Tree;
+use trees::Trees;
 
 /// Why a text is not a template: the whole text of Go's error, with name and line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,11 +39,18 @@ const MAX_BRANCHES: u32 = 10_000;
 /// How deep parentheses may nest, as in Go.
 const MAX_PARENTHESES: u32 = 10_000;
 
+/// How many names are looked through one by one; that is quicker than a table, as long as they are few.
+const FEW: usize = 16;
+
 /// The largest text: positions are 32 bits.
 const MAX_TEXT: usize = 1 << 30;
 
 /// Parses a text: the templates that it defines, and the one that it is.
-pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Vec<Template>, ParseError> {
+pub(super) fn parse(
+    name: &Str,
+    text: &[u8],
+    functions: &Arc<Functions>,
+) -> Result<Vec<Template>, ParseError> {
     if text.len() > MAX_TEXT {
         return Err(ParseError::new(format!(
             "template: {}: text too long",
@@ -52,13 +61,7 @@ pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Ve
     let root = parser.top()?;
     parser.add(name.clone(), root)?;
     let trees = parser.trees;
-    let source = Rc::new(Source {
-        name: name.clone(),
-        text: Rc::from(text),
-        nodes: parser.nodes,
-        declares_dollar: parser.declares_dollar,
-        variables: parser.names,
-    });
+    let source = Rc::new(parser.source);
     Ok(trees
         .into_iter()
         .map(|(name, root)| Template {
@@ -72,14 +75,11 @@ pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Ve
 struct Parser<'t> {
     name: &'t Str,
     text: &'t [u8],
-    functions: &'t Functions,
     lexer: Lexer<'t>,
-    nodes: Vec<Node>,
-    /// The names of variables; a node has the index.
-    names: Vec<Box<str>>,
-    name_indexes: HashMap<Box<str>, u32>,
-    declares_dollar: bool,
-    trees: HashMap<Str, NodeId>,
+    source: Source,
+    /// The indexes of the names of variables, where they are many.
+    variables: HashMap<Box<str>, u32>,
+    trees: Trees,
     /// What belongs to the definition that is being parsed.
     tree: Tree,
     branches: u32,
@@ -105,32 +105,57 @@ impl Parsed {
 }
 
 impl<'t> Parser<'t> {
-    fn new(name: &'t Str, text: &'t [u8], functions: &'t Functions) -> Self {
+    fn new(name: &'t Str, text: &'t [u8], functions: &Arc<Functions>) -> Self {
         let mut lexer = Lexer::new(text);
-        lexer.break_is_keyword = functions.get("break").is_none();
-        lexer.continue_is_keyword = functions.get("continue").is_none();
+        lexer.break_is_keyword = functions.find("break").is_none();
+        lexer.continue_is_keyword = functions.find("continue").is_none();
         Self {
             name,
             text,
-            functions,
             lexer,
-            nodes: Vec::with_capacity(text.len() / 16),
-            names: vec![Box::from("$")],
-            name_indexes: HashMap::from([(Box::from("$"), 0)]),
-            declares_dollar: false,
-            trees: HashMap::new(),
+            source: Source {
+                name: name.clone(),
+                text: text.into(),
+                functions: Arc::clone(functions),
+                nodes: Vec::with_capacity(text.len() / 16),
+                children: Vec::with_capacity(text.len() / 16),
+                branches: Vec::new(),
+                calls: Vec::new(),
+                numbers: Vec::new(),
+                strings: Vec::new(),
+                fields: Vec::new(),
+                variables: vec![Box::from("$")],
+                declares_dollar: false,
+            },
+            variables: HashMap::new(),
+            trees: Trees::default(),
             tree: Tree::default(),
             branches: 0,
         }
     }
 
     fn node(&mut self, position: usize, kind: Kind) -> NodeId {
-        let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        self.nodes.push(Node {
+        let id = to_u32(self.source.nodes.len());
+        self.source.nodes.push(Node {
             position: to_u32(position),
             kind,
         });
         NodeId(id)
+    }
+
+    /// The nodes as children in a row.
+    fn children(&mut self, nodes: &[NodeId]) -> Span {
+        added(&mut self.source.children, nodes.iter().copied())
+    }
+
+    fn list_node(&mut self, start: usize, nodes: &[NodeId]) -> NodeId {
+        let nodes = self.children(nodes);
+        self.node(start, Kind::List(nodes))
+    }
+
+    fn call_node(&mut self, start: usize, call: TemplateCall) -> NodeId {
+        let index = added(&mut self.source.calls, [call]).start;
+        self.node(start, Kind::Template(index))
     }
 
     fn slice(&self, item: &Item) -> &'t [u8] {
@@ -139,30 +164,23 @@ impl<'t> Parser<'t> {
 
     /// Adds a definition, unless there is nothing in it but the older one has something.
     fn add(&mut self, name: Str, root: NodeId) -> Result<(), ParseError> {
-        let known = self.trees.get(&name);
-        if known.is_none_or(|known| self.is_empty(*known)) {
-            self.trees.insert(name, root);
-            return Ok(());
-        }
-        if self.is_empty(root) {
-            return Ok(());
+        match self.trees.get(&name) {
+            None => {
+                self.trees.push(name, root);
+                return Ok(());
+            }
+            Some(known) if self.source.is_empty(self.trees.root(known)) => {
+                self.trees.replace(known, root);
+                return Ok(());
+            }
+            Some(_) if self.source.is_empty(root) => return Ok(()),
+            Some(_) => {}
         }
         let name = super::fmt::quoted(&name);
         Err(self.error(&format!(
             "template: multiple definition of template {}",
             name.text()
         )))
-    }
-
-    fn is_empty(&self, id: NodeId) -> bool {
-        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
-            Some(Kind::List(nodes)) => nodes.iter().all(|node| self.is_empty(*node)),
-            Some(Kind::Text(Range { start, end })) => {
-                let text = self.text.get(*start as usize..*end as usize);
-                super::unicode::is_blank(text.unwrap_or_default())
-            }
-            _ => false,
-        }
     }
 
     /// The whole text.
@@ -183,7 +201,7 @@ impl<'t> Parser<'t> {
                 other => return Err(self.error(&format!("unexpected {}", other.text()))),
             }
         }
-        Ok(self.node(start, Kind::List(nodes.into())))
+        Ok(self.list_node(start, &nodes))
     }
 
     /// `define`: the word itself is past.
@@ -210,7 +228,7 @@ impl<'t> Parser<'t> {
             match self.text_or_action()? {
                 Parsed::Node(node) => nodes.push(node),
                 end => {
-                    let list = self.node(start, Kind::List(nodes.into_boxed_slice()));
+                    let list = self.list_node(start, &nodes);
                     return Ok((list, end));
                 }
             }
@@ -221,10 +239,7 @@ impl<'t> Parser<'t> {
     fn text_or_action(&mut self) -> Result<Parsed, ParseError> {
         let item = self.next_non_space();
         match item.token {
-            Token::Text => {
-                let range = to_u32(item.start)..to_u32(item.end);
-                Ok(Parsed::Node(self.node(item.start, Kind::Text(range))))
-            }
+            Token::Text => Ok(Parsed::Node(self.node(item.start, Kind::Text(span(&item))))),
             Token::LeftDelimiter => {
                 self.tree.action_line = item.line;
                 let parsed = self.action()?;
@@ -308,19 +323,15 @@ impl<'t> Parser<'t> {
             _ => None,
         };
         self.tree.variables.reset(variables);
-        let position = self
-            .nodes
-            .get(pipe.0 as usize)
-            .map_or(0, |node| node.position as usize);
-        Ok(self.node(
-            position,
-            Kind::Branch(Box::new(Branch {
-                word,
-                pipe,
-                list,
-                otherwise,
-            })),
-        ))
+        let position = self.source.node(pipe).position as usize;
+        let branch = Branch {
+            word,
+            pipe,
+            list,
+            otherwise,
+        };
+        let index = added(&mut self.source.branches, [branch]).start;
+        Ok(self.node(position, Kind::Branch(index)))
     }
 
     /// What follows an `else`: another branch, whose `end` is the end of this one too, or a list.
@@ -333,7 +344,7 @@ impl<'t> Parser<'t> {
         if chained {
             self.next();
             let branch = self.branch(word)?;
-            return Ok(self.node(next.start, Kind::List(Box::new([branch]))));
+            return Ok(self.list_node(next.start, &[branch]));
         }
         let (list, end) = self.list()?;
         if matches!(end, Parsed::End) {
@@ -361,13 +372,8 @@ impl<'t> Parser<'t> {
         let outer = std::mem::replace(&mut self.tree, inner);
         self.add(name.clone(), list)?;
         self.tree = outer;
-        Ok(self.node(
-            item.start,
-            Kind::Template(Box::new(TemplateCall {
-                name,
-                pipe: Some(pipe),
-            })),
-        ))
+        let pipe = Some(pipe);
+        Ok(self.call_node(item.start, TemplateCall { name, pipe }))
     }
 
     fn template(&mut self) -> Result<NodeId, ParseError> {
@@ -380,7 +386,7 @@ impl<'t> Parser<'t> {
             self.backup();
             Some(self.pipeline(CONTEXT, Token::RightDelimiter)?)
         };
-        Ok(self.node(item.start, Kind::Template(Box::new(TemplateCall { name, pipe }))))
+        Ok(self.call_node(item.start, TemplateCall { name, pipe }))
     }
 
     fn template_name(&mut self, item: &Item, context: &str) -> Result<Str, ParseError> {
@@ -395,13 +401,9 @@ impl<'t> Parser<'t> {
 
     fn pipeline(&mut self, context: &str, end: Token) -> Result<NodeId, ParseError> {
         let start = self.peek_non_space().start;
-        let mut pipe = Pipe {
-            variables: Vec::new(),
-            assigns: false,
-            commands: Box::default(),
-        };
-        let mut commands = Nodes::new();
-        self.declarations(&mut pipe, context)?;
+        let mut children = Nodes::new();
+        let assigns = self.declarations(&mut children, context)?;
+        let variables = children.len();
         loop {
             let item = self.next_non_space();
             if item.token == end {
@@ -422,11 +424,12 @@ impl<'t> Parser<'t> {
                 | Token::LeftParenthesis => {
                     self.backup();
                     let command = self.command()?;
-                    commands.push(command);
+                    children.push(command);
                 }
                 _ => return Err(self.unexpected(&item, context)),
             }
         }
+        let commands = children.get(variables..).unwrap_or_default();
         if commands.is_empty() {
             return Err(self.error(&format!("missing value for {context}")));
         }
@@ -436,28 +439,38 @@ impl<'t> Parser<'t> {
                 return Err(self.error(&format!("non executable command in pipeline stage {stage}")));
             }
         }
-        pipe.commands = commands.into_boxed_slice();
-        Ok(self.node(start, Kind::Pipe(Box::new(pipe))))
+        let Span { start: first, end } = self.children(&children);
+        let pipe = Pipe {
+            start: first,
+            // There are two at most.
+            variables: u8::try_from(variables).unwrap_or(u8::MAX),
+            assigns,
+            end,
+        };
+        Ok(self.node(start, Kind::Pipe(pipe)))
     }
 
     /// Whether a command starts with what cannot take an argument.
     fn is_constant(&self, command: NodeId) -> bool {
-        let kind = |id: NodeId| self.nodes.get(id.0 as usize).map(|node| &node.kind);
-        let Some(Kind::Command(arguments)) = kind(command) else {
+        let Kind::Command(arguments) = self.source.kind(command) else {
             return false;
         };
         matches!(
-            arguments.first().and_then(|first| kind(*first)),
-            Some(Kind::Bool(_) | Kind::Dot | Kind::Nil | Kind::Number(_) | Kind::String { .. })
+            self.source
+                .children(arguments)
+                .first()
+                .map(|first| self.source.kind(*first)),
+            Some(Kind::Bool(_) | Kind::Dot | Kind::Nil | Kind::Number(_) | Kind::String(_))
         )
     }
 
-    /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
+    /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`; whether they are assigned.
+    fn declarations(&mut self, variables: &mut Nodes, context: &str) -> Result<bool, ParseError> {
+        let mut assigns = false;
         loop {
             let variable = self.peek_non_space();
             if variable.token != Token::Variable {
-                return Ok(());
+                return Ok(assigns);
             }
             self.next();
             // Whether this is a declaration is known two tokens later.
@@ -466,24 +479,24 @@ impl<'t> Parser<'t> {
             let is_comma = next.token == Token::Char && self.slice(&next) == b",";
             if matches!(next.token, Token::Assign | Token::Declare) || is_comma {
                 if !is_comma {
-                    pipe.assigns = next.token == Token::Assign;
+                    assigns = next.token == Token::Assign;
                 }
                 self.next_non_space();
                 let name = self.intern(&variable);
-                self.declares_dollar |= name == 0;
+                self.source.declares_dollar |= name == 0;
                 let node = self.node(
                     variable.start,
                     Kind::Variable {
                         variable: name,
-                        fields: Box::default(),
+                        fields: Span::default(),
                     },
                 );
-                pipe.variables.push(node);
+                variables.push(node);
                 self.tree.variables.push(name);
                 if !is_comma {
-                    return Ok(());
+                    return Ok(assigns);
                 }
-                if context == "range" && pipe.variables.len() < 2 {
+                if context == "range" && variables.len() < 2 {
                     match self.peek_non_space().token {
                         Token::Variable | Token::RightDelimiter | Token::RightParenthesis => continue,
                         _ => return Err(self.error("range can only initialize variables")),
@@ -496,7 +509,7 @@ impl<'t> Parser<'t> {
             } else {
                 self.backup2(variable);
             }
-            return Ok(());
+            return Ok(assigns);
         }
     }
 
@@ -506,14 +519,46 @@ impl<'t> Parser<'t> {
             return 0;
         }
         let name = String::from_utf8_lossy(self.slice(item));
-        if let Some(index) = self.name_indexes.get(&*name) {
-            return *index;
+        let names = &mut self.source.variables;
+        let few = names.len() <= FEW;
+        let known = if few {
+            (0..)
+                .zip(&*names)
+                .find(|(_, known)| ***known == *name)
+                .map(|(index, _)| index)
+        } else {
+            self.variables.get(&*name).copied()
+        };
+        if let Some(index) = known {
+            return index;
         }
-        let index = to_u32(self.names.len());
-        let name: Box<str> = name.into();
-        self.names.push(name.clone());
-        self.name_indexes.insert(name, index);
+        let index = to_u32(names.len());
+        names.push(name.into());
+        if names.len() > FEW {
+            let new = if few { 0 } else { index };
+            let names = (0..).zip(&*names).skip(new as usize);
+            self.variables
+                .extend(names.map(|(index, name)| (name.clone(), index)));
+        }
         index
+    }
+}
+
+/// Adds rows to a table, and tells where they are.
+fn added<T>(table: &mut Vec<T>, rows: impl IntoIterator<Item = T>) -> Span {
+    let start = to_u32(table.len());
+    table.extend(rows);
+    Span {
+        start,
+        end: to_u32(table.len()),
+    }
+}
+
+/// The part of the text that a token is.
+fn span(item: &Item) -> Span {
+    Span {
+        start: to_u32(item.start),
+        end: to_u32(item.end),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Templates that see one another.
 
-use std::{any::Any, collections::HashMap, rc::Rc};
+use std::{any::Any, collections::HashMap, rc::Rc, sync::Arc};
 
 use super::{
     Execution, Functions, ParseError,
@@ -49,7 +49,7 @@ impl Template {
 #[derive(Clone, Debug)]
 pub struct TemplateSet {
     name: Str,
-    functions: Rc<Functions>,
+    functions: Arc<Functions>,
     /// How missing keys of maps are taken.
     pub missing_key: MissingKey,
     shared: Rc<HashMap<Str, Rc<Template>>>,
@@ -62,7 +62,7 @@ const MAX_OWN: usize = 8;
 
 impl TemplateSet {
     /// A set without templates. Its name is only seen in the error about a template that is not there.
-    pub fn new(name: impl Into<Str>, functions: Rc<Functions>) -> Self {
+    pub fn new(name: impl Into<Str>, functions: Arc<Functions>) -> Self {
         Self {
             name: name.into(),
             functions,
@@ -131,7 +131,7 @@ impl TemplateSet {
     }
 
     /// The functions.
-    pub fn functions(&self) -> &Rc<Functions> {
+    pub fn functions(&self) -> &Arc<Functions> {
         &self.functions
     }
 

@@ -4,8 +4,6 @@
 
 mod limits;
 
-use std::rc::Rc;
-
 use super::{EngineFunction, Execution, Functions, MissingKey, TemplateSet, fmt};
 use crate::call::{Budget, Call, Function, FunctionError, Param, World};
 use crate::value::{IntType, Kind, List, ListType, Map, MapType, Method, Object, Str, UintType, Value};
@@ -346,7 +344,7 @@ fn functions() -> Functions {
 }
 
 fn run(case: &Case) -> Result<Vec<u8>, String> {
-    let mut set = TemplateSet::new("set", Rc::new(functions()));
+    let mut set = TemplateSet::new("set", std::sync::Arc::new(functions()));
     set.missing_key = match case.missing.as_deref() {
         Some("zero") => MissingKey::Zero,
         Some("error") => MissingKey::Error,
