@@ -13,7 +13,12 @@ use airlock_helm::ChartFile;
 use airlock_helm::call::World;
 use airlock_helm::chart::{Chart, Profile};
 use airlock_helm::render::{KubeVersion, Options, ValueSources, render};
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
+
+/// What the program `airlock` uses too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {

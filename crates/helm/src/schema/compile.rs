@@ -1,6 +1,9 @@
 //! Finding the parts of a schema: its drafts, its names and what its references lead to.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use url::Url;
 
@@ -26,7 +29,7 @@ pub(super) enum Draft {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) schema: Value,
-    pub(super) base: Url,
+    pub(super) base: Rc<Url>,
     pub(super) draft: Draft,
 }
 
@@ -89,6 +92,7 @@ pub(super) fn compile_trusted(schema: Value, budget: &mut Budget) -> Result<Comp
 
 fn compile_as(schema: Value, draft: Draft, profile: Profile, budget: &mut Budget) -> Result<Compiled> {
     let base = Url::parse(LOCATION).map_err(|error| Refusal::Text(error.to_string()))?;
+    let base = Rc::new(base);
     let root = Part { schema, base, draft };
     let mut compiled = Compiled {
         root: root.clone(),
@@ -209,7 +213,7 @@ impl Compiled {
         path.extend(steps.iter().map(|step| (*step).to_owned()));
         let part = Part {
             schema,
-            base: part.base.clone(),
+            base: Rc::clone(&part.base),
             draft: part.draft,
         };
         stacker::maybe_grow(128 << 10, 1 << 20, || self.collect(&part, path, budget))?;
@@ -228,7 +232,7 @@ impl Compiled {
             let base = part.base.join(address).ok().filter(|_| !address.is_empty());
             if let Some(mut base) = base {
                 base.set_fragment(None);
-                part.base = base;
+                part.base = Rc::new(base);
                 self.resources.insert(part.base.to_string(), part.clone());
             }
             if !name.is_empty() && part.draft < Draft::Nineteen {
@@ -308,7 +312,7 @@ impl Compiled {
     pub(super) fn entered(&self, outer: &Part, schema: Value) -> Part {
         let mut part = Part {
             schema,
-            base: outer.base.clone(),
+            base: Rc::clone(&outer.base),
             draft: outer.draft,
         };
         let Value::Map(map) = &part.schema else {
@@ -323,7 +327,7 @@ impl Compiled {
                 .and_then(|base| self.resources.get(base.as_str()))
                 .filter(|_| !address.is_empty())
             {
-                part.base = known.base.clone();
+                part.base = Rc::clone(&known.base);
                 part.draft = known.draft;
             }
         }
@@ -334,11 +338,10 @@ impl Compiled {
     pub(super) fn resolve(&self, part: &Part, reference: &str) -> Result<Part> {
         let (address, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let base = if address.is_empty() {
-            part.base.clone()
+            Rc::clone(&part.base)
         } else {
-            part.base
-                .join(address)
-                .map_err(|error| Refusal::Text(format!("invalid url {reference}: {error}")))?
+            let joined = part.base.join(address);
+            Rc::new(joined.map_err(|error| Refusal::Text(format!("invalid url {reference}: {error}")))?)
         };
         let Some(resource) = self.resources.get(base.as_str()) else {
             if base.scheme() == "urn" && self.profile == Profile::Helm4 {

@@ -1,6 +1,11 @@
 //! Checking a value against a schema, keyword by keyword.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
+
+use smallvec::SmallVec;
 
 use super::{
     Refusal, Result,
@@ -27,6 +32,7 @@ pub(super) fn validate(value: &Value, compiled: &Compiled, budget: &mut Budget) 
         path: Vec::new(),
         same: Vec::new(),
         scope: Vec::new(),
+        targets: HashMap::new(),
         depth: 0,
     };
     let (_, problem) = validator.check(&compiled.root, value, false)?;
@@ -69,6 +75,8 @@ struct Validator<'a> {
     same: Vec<Map>,
     /// Every schema from the root to here.
     scope: Vec<Part>,
+    /// What `$ref` of a schema leads to, by the address of the schema.
+    targets: HashMap<usize, Rc<Part>>,
     depth: usize,
 }
 
@@ -138,7 +146,7 @@ impl Validator<'_> {
 
     fn apply(&mut self, part: &Part, schema: &Map, value: &Value, wanted: bool) -> Result<Verdict> {
         if part.draft < Draft::Nineteen
-            && let Some(reference) = text(schema, "$ref")
+            && let Some(Value::String(reference)) = get(schema, "$ref")
         {
             // Nothing counts beside a reference, but Go overlooks `const`.
             if let Some(problem) = self.constant(part, schema, value) {
@@ -156,7 +164,7 @@ impl Validator<'_> {
             wanted: wanted || (own && part.draft >= Draft::Nineteen),
         };
         if part.draft >= Draft::Nineteen
-            && let Some(reference) = text(schema, "$ref")
+            && let Some(Value::String(reference)) = get(schema, "$ref")
         {
             let verdict = self.reference(part, &reference, value, findings.wanted)?;
             findings.take(verdict);
@@ -192,22 +200,20 @@ impl Validator<'_> {
     /// What ends the check if it fails: the type, the value, the format.
     fn first(&mut self, part: &Part, schema: &Map, value: &Value) -> Result<Option<Problem>> {
         let got = type_of(value);
-        let names: Vec<String> = match get(schema, "type") {
-            Some(Value::String(name)) => vec![name.text().into_owned()],
-            Some(Value::List(names)) => names
-                .iter()
-                .filter_map(|name| match name {
-                    Value::String(name) => Some(name.text().into_owned()),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
+        let one = |name: &Value| match name {
+            Value::String(name) => Some(name.clone()),
+            _ => None,
+        };
+        let names: SmallVec<[Str; 1]> = match get(schema, "type") {
+            Some(Value::List(names)) => names.iter().filter_map(one).collect(),
+            Some(name) => one(&name).into_iter().collect(),
+            None => SmallVec::new(),
         };
         let whole = || number::of(value).is_some_and(|number| number.fract() == 0.0);
         if !names.is_empty()
             && !names
                 .iter()
-                .any(|name| name == got || (name == "integer" && whole()))
+                .any(|name| *name == got || (*name == "integer" && whole()))
         {
             // In an order of their own, whatever the order in the schema.
             let order = [
@@ -280,8 +286,20 @@ impl Validator<'_> {
         })
     }
 
-    fn reference(&mut self, part: &Part, reference: &str, value: &Value, wanted: bool) -> Result<Verdict> {
-        let target = self.compiled.resolve(part, reference)?;
+    fn reference(&mut self, part: &Part, reference: &Str, value: &Value, wanted: bool) -> Result<Verdict> {
+        // The schema that has the reference is known to live as long as this: nothing else gets its address.
+        let at = match &part.schema {
+            Value::Map(map) => map.address(),
+            _ => 0,
+        };
+        let target = match self.targets.get(&at) {
+            Some(target) => Rc::clone(target),
+            None => {
+                let target = Rc::new(self.compiled.resolve(part, &reference.text())?);
+                self.targets.insert(at, Rc::clone(&target));
+                target
+            }
+        };
         self.referred(&target, value, wanted)
     }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::{
     Functions, Template,
     exec::with_stack,
-    lex::{Item, Keyword, Lexer, Token},
+    lex::{Item, Keyword, Lexer, Token, to_u32},
     node::{Branch, Kind, Node, NodeId, Pipe, Source, Span, TemplateCall, Word},
     quote::unquote,
 };
@@ -134,12 +134,9 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn node(&mut self, position: usize, kind: Kind) -> NodeId {
+    fn node(&mut self, position: u32, kind: Kind) -> NodeId {
         let id = to_u32(self.source.nodes.len());
-        self.source.nodes.push(Node {
-            position: to_u32(position),
-            kind,
-        });
+        self.source.nodes.push(Node { position, kind });
         NodeId(id)
     }
 
@@ -148,18 +145,18 @@ impl<'t> Parser<'t> {
         added(&mut self.source.children, nodes.iter().copied())
     }
 
-    fn list_node(&mut self, start: usize, nodes: &[NodeId]) -> NodeId {
+    fn list_node(&mut self, start: u32, nodes: &[NodeId]) -> NodeId {
         let nodes = self.children(nodes);
         self.node(start, Kind::List(nodes))
     }
 
-    fn call_node(&mut self, start: usize, call: TemplateCall) -> NodeId {
+    fn call_node(&mut self, start: u32, call: TemplateCall) -> NodeId {
         let index = added(&mut self.source.calls, [call]).start;
         self.node(start, Kind::Template(index))
     }
 
     fn slice(&self, item: &Item) -> &'t [u8] {
-        self.text.get(item.start..item.end).unwrap_or_default()
+        self.text.get(span(item).range()).unwrap_or_default()
     }
 
     /// Adds a definition, unless there is nothing in it but the older one has something.
@@ -323,7 +320,7 @@ impl<'t> Parser<'t> {
             _ => None,
         };
         self.tree.variables.reset(variables);
-        let position = self.source.node(pipe).position as usize;
+        let position = self.source.node(pipe).position;
         let branch = Branch {
             word,
             pipe,
@@ -557,11 +554,7 @@ fn added<T>(table: &mut Vec<T>, rows: impl IntoIterator<Item = T>) -> Span {
 /// The part of the text that a token is.
 fn span(item: &Item) -> Span {
     Span {
-        start: to_u32(item.start),
-        end: to_u32(item.end),
+        start: item.start,
+        end: item.end,
     }
-}
-
-fn to_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -99,7 +99,7 @@ fn strings(entries: impl IntoIterator<Item = (&'static str, &'static str)>) -> M
 fn data() -> Value {
     let int = |kind, value| Value::Int(kind, value);
     let uint = |kind, value| Value::Uint(kind, value);
-    let bytes = |bytes: &[u8]| Value::Bytes(Str::from(bytes));
+    let bytes = |bytes: &[u8]| Value::Bytes(crate::value::Bytes::from(bytes));
     let values = MapType::Values("main.Values");
     let blobs = MapType::Other("map[string][]uint8");
     any([

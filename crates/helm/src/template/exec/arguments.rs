@@ -4,7 +4,7 @@ use super::{Execution, Operand, Stop, operand::Static, pipeline::Place};
 use crate::{
     call::Param,
     template::node::{Kind as Node, NodeId, Number},
-    value::{IntType, List, ListType, Map, MapType, Str, UintType, Value},
+    value::{Bytes, IntType, List, ListType, Map, MapType, UintType, Value},
 };
 
 impl Execution<'_> {
@@ -185,7 +185,7 @@ fn unsigned(number: Option<&Number>, kind: UintType) -> Option<Value> {
 fn zero(param: Param) -> Option<Value> {
     match param {
         Param::Any => Some(Value::Nil),
-        Param::Bytes => Some(Value::Bytes(Str::default())),
+        Param::Bytes => Some(Value::Bytes(Bytes::default())),
         Param::List => Some(Value::List(List::nil(ListType::Any))),
         Param::Strings => Some(Value::List(List::nil(ListType::String))),
         Param::Map => Some(Value::Map(Map::nil(MapType::Any))),

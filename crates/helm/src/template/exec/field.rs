@@ -132,7 +132,7 @@ fn zero_of(name: &'static str) -> Operand {
         "int" => Value::int(0),
         "int64" => Value::int64(0),
         "float64" => Value::Float(0.0),
-        "[]uint8" => Value::Bytes(crate::value::Str::default()),
+        "[]uint8" => Value::Bytes(crate::value::Bytes::default()),
         "[]string" => Value::List(List::nil(ListType::String)),
         "[]interface {}" => Value::List(List::nil(ListType::Any)),
         "map[string]interface {}" => Value::Map(Map::nil(MapType::Any)),

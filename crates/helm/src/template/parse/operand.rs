@@ -1,11 +1,11 @@
 //! Commands and what they are made of.
 
-use super::{MAX_PARENTHESES, Nodes, ParseError, Parser, added, number, span, to_u32};
+use super::{MAX_PARENTHESES, Nodes, ParseError, Parser, added, number, span};
 use crate::template::{
     builtin::Builtin,
     exec::with_stack,
     fmt,
-    lex::{Item, Token},
+    lex::{Item, Token, to_u32},
     node::{Kind, NodeId, Span, StringConstant, Target},
     quote::unquote,
 };
@@ -61,7 +61,7 @@ impl Parser<'_> {
             // More fields of the same, which follow its own; Go moves the position to the first of them.
             Kind::Field(_) | Kind::Variable { .. } => {
                 let known = &mut self.source.nodes[node.0 as usize];
-                known.position = to_u32(start);
+                known.position = start;
                 if let Kind::Field(fields) | Kind::Variable { fields, .. } = &mut known.kind {
                     fields.end = end;
                 }
