@@ -89,7 +89,7 @@ impl IgnoreRules {
     }
 
     fn decide(&self, path: &str, folder: bool) -> bool {
-        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        let name = memchr::memrchr(b'/', path.as_bytes()).map_or(path, |at| &path[at + 1..]);
         for rule in &self.0 {
             if rule.negate {
                 if (rule.folder_only && !folder) || !rule.matches(path, name) {

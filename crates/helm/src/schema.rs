@@ -8,6 +8,7 @@
 mod compile;
 mod equal;
 mod formats;
+mod keywords;
 mod meta;
 mod number;
 mod problem;

@@ -1,5 +1,6 @@
 //! The engine: every template of every chart in one set (Helm, `pkg/engine/engine.go`).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -50,10 +51,8 @@ pub(super) fn run(
     let all = Collector::new(options).all(root, values);
     let mut order: Vec<(&String, &Renderable<'_>)> = all.iter().collect();
     // Deepest first, and backwards within a depth: what a shared chart defines is redefined by those above it.
-    order.sort_by(|(a, _), (b, _)| {
-        let depth = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
-        (depth(b), b).cmp(&(depth(a), a))
-    });
+    order.reverse();
+    order.sort_by_cached_key(|(path, _)| Reverse(memchr::memchr_iter(b'/', path.as_bytes()).count()));
     let mut set = TemplateSet::new("gotpl", functions(options.profile));
     set.missing_key = if options.strict {
         MissingKey::Error
