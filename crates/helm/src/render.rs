@@ -16,6 +16,7 @@ mod engine;
 mod failure;
 mod files;
 mod glob;
+mod kept;
 mod metadata;
 mod order;
 mod schema;
@@ -33,7 +34,9 @@ pub use values::{SetError, ValueSources};
 use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
+use crate::template::Parsed;
 use crate::value::{Map, MapType, Value};
+use kept::Kept;
 use tree::Node;
 use values::Coalescer;
 
@@ -139,6 +142,39 @@ pub fn render(
     options: &Options,
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Rendered, RenderError> {
+    Renderer::default().render(chart, values, options, read)
+}
+
+/// Renders charts one after another, and keeps what one leaves to the next: templates that are parsed and schemas
+/// that are compiled, found again by their text. A chart with other values, or another that carries the same library
+/// chart, is rendered sooner then. What comes out of a rendering, and what it costs by [`Limits`], does not depend on
+/// what was rendered before.
+#[derive(Clone, Debug, Default)]
+pub struct Renderer {
+    templates: Kept<Parsed>,
+    schemas: Kept<schema::Ready>,
+}
+
+impl Renderer {
+    /// [`render()`], with what earlier renderings have left.
+    pub fn render(
+        &mut self,
+        chart: &Chart,
+        values: &ValueSources,
+        options: &Options,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Rendered, RenderError> {
+        rendered(self, chart, values, options, read)
+    }
+}
+
+fn rendered(
+    renderer: &mut Renderer,
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Rendered, RenderError> {
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
     let mut rendered = Rendered::default();
     let given = values.merge(options.profile, &mut budget, read)?;
@@ -149,7 +185,8 @@ pub fn render(
     };
     let (root, coalesced) = prepare(chart, &given, &mut coalescer)?;
     if options.validate_schema {
-        schema::validate(&root, &coalesced, options.profile, &mut budget)?;
+        let profile = options.profile;
+        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, &mut budget)?;
     }
     let top = match options.profile {
         Profile::Helm3 => "chartutil.Values",
@@ -157,7 +194,8 @@ pub fn render(
     };
     let values = coalesced.converted(MapType::Values(top));
     collect_crds(&root, root.name(), &mut rendered.crds);
-    rendered.files = engine::run(&root, &values, options, &mut budget, &mut rendered.warnings)?;
+    let (kept, warnings) = (&mut renderer.templates, &mut rendered.warnings);
+    rendered.files = engine::run(&root, &values, options, kept, &mut budget, warnings)?;
     rendered.cost = Cost {
         steps: budget.steps(),
         memory: budget.bytes(),

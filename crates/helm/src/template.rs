@@ -43,4 +43,5 @@ pub(crate) mod unicode;
 pub use exec::Execution;
 pub use functions::{EngineFunction, Functions};
 pub use parse::ParseError;
+pub(crate) use set::Parsed;
 pub use set::{MissingKey, Template, TemplateSet};

@@ -14,8 +14,6 @@ use crate::{
 /// beside them, so that a text of a thousand actions takes a dozen allocations.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// The name that the text was parsed under, for positions.
-    pub(super) name: Str,
     pub(super) text: Box<[u8]>,
     pub(super) functions: Arc<Functions>,
     pub(super) nodes: Vec<Node>,

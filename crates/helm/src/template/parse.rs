@@ -10,7 +10,7 @@ use std::{collections::HashMap, rc::Rc, sync::Arc};
 use smallvec::SmallVec;
 
 use super::{
-    Functions, Template,
+    Functions, Parsed, Template,
     exec::with_stack,
     lex::{Item, Keyword, Lexer, Token, to_u32},
     node::{Branch, Kind, Node, NodeId, Pipe, Source, Span, TemplateCall, Word},
@@ -46,11 +46,7 @@ const FEW: usize = 16;
 const MAX_TEXT: usize = 1 << 30;
 
 /// Parses a text: the templates that it defines, and the one that it is.
-pub(super) fn parse(
-    name: &Str,
-    text: &[u8],
-    functions: &Arc<Functions>,
-) -> Result<Vec<Template>, ParseError> {
+pub(super) fn parse(name: &Str, text: &[u8], functions: &Arc<Functions>) -> Result<Parsed, ParseError> {
     if text.len() > MAX_TEXT {
         return Err(ParseError::new(format!(
             "template: {}: text too long",
@@ -59,17 +55,21 @@ pub(super) fn parse(
     }
     let mut parser = Parser::new(name, text, functions);
     let root = parser.top()?;
+    let defines_itself = parser.trees.get(name).is_some();
     parser.add(name.clone(), root)?;
     let trees = parser.trees;
     let source = Rc::new(parser.source);
-    Ok(trees
-        .into_iter()
-        .map(|(name, root)| Template {
-            name,
-            source: Rc::clone(&source),
-            root,
-        })
-        .collect())
+    let templates = trees.into_iter().map(|(own, root)| Template {
+        name: own,
+        file: name.clone(),
+        source: Rc::clone(&source),
+        root,
+    });
+    Ok(Parsed {
+        name: name.clone(),
+        templates: templates.map(Rc::new).collect(),
+        defines_itself,
+    })
 }
 
 struct Parser<'t> {
@@ -89,13 +89,13 @@ struct Parser<'t> {
 type Nodes = SmallVec<[NodeId; 8]>;
 
 /// What an action is; the ends of branches are not in the tree.
-enum Parsed {
+enum Element {
     Node(NodeId),
     End,
     Else,
 }
 
-impl Parsed {
+impl Element {
     const fn text(&self) -> &'static str {
         match self {
             Self::Else => "{{else}}",
@@ -114,7 +114,6 @@ impl<'t> Parser<'t> {
             text,
             lexer,
             source: Source {
-                name: name.clone(),
                 text: text.into(),
                 functions: Arc::clone(functions),
                 nodes: Vec::with_capacity(text.len() / 16),
@@ -194,7 +193,7 @@ impl<'t> Parser<'t> {
                 self.backup2(delimiter);
             }
             match self.text_or_action()? {
-                Parsed::Node(node) => nodes.push(node),
+                Element::Node(node) => nodes.push(node),
                 other => return Err(self.error(&format!("unexpected {}", other.text()))),
             }
         }
@@ -209,7 +208,7 @@ impl<'t> Parser<'t> {
         let name = self.template_name(&item, CONTEXT)?;
         self.expect(Token::RightDelimiter, CONTEXT)?;
         let (list, end) = self.list()?;
-        if !matches!(end, Parsed::End) {
+        if !matches!(end, Element::End) {
             return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
         }
         self.add(name, list)?;
@@ -218,12 +217,12 @@ impl<'t> Parser<'t> {
     }
 
     /// Text and actions up to an `end` or `else`.
-    fn list(&mut self) -> Result<(NodeId, Parsed), ParseError> {
+    fn list(&mut self) -> Result<(NodeId, Element), ParseError> {
         let start = self.peek_non_space().start;
         let mut nodes = Nodes::new();
         while self.peek_non_space().token != Token::End {
             match self.text_or_action()? {
-                Parsed::Node(node) => nodes.push(node),
+                Element::Node(node) => nodes.push(node),
                 end => {
                     let list = self.list_node(start, &nodes);
                     return Ok((list, end));
@@ -233,10 +232,10 @@ impl<'t> Parser<'t> {
         Err(self.error("unexpected EOF"))
     }
 
-    fn text_or_action(&mut self) -> Result<Parsed, ParseError> {
+    fn text_or_action(&mut self) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         match item.token {
-            Token::Text => Ok(Parsed::Node(self.node(item.start, Kind::Text(span(&item))))),
+            Token::Text => Ok(Element::Node(self.node(item.start, Kind::Text(span(&item))))),
             Token::LeftDelimiter => {
                 self.tree.action_line = item.line;
                 let parsed = self.action()?;
@@ -247,33 +246,33 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn action(&mut self) -> Result<Parsed, ParseError> {
+    fn action(&mut self) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         if let Token::Keyword(keyword) = item.token {
             match keyword {
-                Keyword::Block => return self.block().map(Parsed::Node),
+                Keyword::Block => return self.block().map(Element::Node),
                 Keyword::Break => return self.leave(&item, "{{break}}", Kind::Break),
                 Keyword::Continue => return self.leave(&item, "{{continue}}", Kind::Continue),
                 Keyword::Else => return self.otherwise(),
                 Keyword::End => {
                     self.expect(Token::RightDelimiter, "end")?;
-                    return Ok(Parsed::End);
+                    return Ok(Element::End);
                 }
-                Keyword::If => return self.branch(Word::If).map(Parsed::Node),
-                Keyword::Range => return self.branch(Word::Range).map(Parsed::Node),
-                Keyword::With => return self.branch(Word::With).map(Parsed::Node),
-                Keyword::Template => return self.template().map(Parsed::Node),
+                Keyword::If => return self.branch(Word::If).map(Element::Node),
+                Keyword::Range => return self.branch(Word::Range).map(Element::Node),
+                Keyword::With => return self.branch(Word::With).map(Element::Node),
+                Keyword::Template => return self.template().map(Element::Node),
                 Keyword::Define => {}
             }
         }
         self.backup();
         let start = self.peek().start;
         let pipe = self.pipeline("command", Token::RightDelimiter)?;
-        Ok(Parsed::Node(self.node(start, Kind::Action(pipe))))
+        Ok(Element::Node(self.node(start, Kind::Action(pipe))))
     }
 
     /// `break` and `continue`.
-    fn leave(&mut self, word: &Item, name: &str, kind: Kind) -> Result<Parsed, ParseError> {
+    fn leave(&mut self, word: &Item, name: &str, kind: Kind) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         if item.token != Token::RightDelimiter {
             return Err(self.unexpected(&item, name));
@@ -281,16 +280,16 @@ impl<'t> Parser<'t> {
         if self.tree.ranges == 0 {
             return Err(self.error(&format!("{name} outside {{{{range}}}}")));
         }
-        Ok(Parsed::Node(self.node(word.start, kind)))
+        Ok(Element::Node(self.node(word.start, kind)))
     }
 
-    fn otherwise(&mut self) -> Result<Parsed, ParseError> {
+    fn otherwise(&mut self) -> Result<Element, ParseError> {
         // The word after it, if it is one of these, is left for the branch that this `else` belongs to.
         let next = self.peek_non_space().token;
         if !matches!(next, Token::Keyword(Keyword::If | Keyword::With)) {
             self.expect(Token::RightDelimiter, "else")?;
         }
-        Ok(Parsed::Else)
+        Ok(Element::Else)
     }
 
     fn branch(&mut self, word: Word) -> Result<NodeId, ParseError> {
@@ -316,7 +315,7 @@ impl<'t> Parser<'t> {
         let (list, end) = self.list()?;
         self.tree.ranges -= is_range;
         let otherwise = match end {
-            Parsed::Else => Some(self.else_part(word)?),
+            Element::Else => Some(self.else_part(word)?),
             _ => None,
         };
         self.tree.variables.reset(variables);
@@ -344,7 +343,7 @@ impl<'t> Parser<'t> {
             return Ok(self.list_node(next.start, &[branch]));
         }
         let (list, end) = self.list()?;
-        if matches!(end, Parsed::End) {
+        if matches!(end, Element::End) {
             return Ok(list);
         }
         Err(self.error(&format!("expected end; found {}", end.text())))
@@ -363,7 +362,7 @@ impl<'t> Parser<'t> {
         let (list, end) = with_stack(|| self.list())?;
         self.branches -= 1;
         let inner = std::mem::replace(&mut self.tree, outer);
-        if !matches!(end, Parsed::End) {
+        if !matches!(end, Element::End) {
             return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
         }
         let outer = std::mem::replace(&mut self.tree, inner);
