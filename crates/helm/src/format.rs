@@ -33,6 +33,7 @@ mod yaml;
 
 pub use functions::{functions, helm3_functions};
 pub use json::{JsonStyle, from_json, to_json};
+pub(crate) use text::lossy;
 pub(crate) use text::quote;
 pub use toml::{TomlDialect, from_toml, to_toml};
 pub(crate) use yaml::from_yaml_kept;
