@@ -11,8 +11,8 @@
 //!   [`World`](crate::call::World), the `rand*` and `gen*` functions draw from its seed, the local time zone is
 //!   UTC, and `getHostByName` gives "" as it does in Helm unless told otherwise.
 //! - A secret made here is as secret as the seed. One RSA key of each size is made for a
-//!   [`World`](crate::call::World) and used wherever Sprig would make a new one, since making one takes longer
-//!   than rendering a chart.
+//!   [`World`](crate::call::World) and its clones and used wherever Sprig would make a new one, since making one
+//!   takes longer than rendering a chart. Charts that must not share a key need worlds of different seeds.
 //! - Charts see a machine in UTC whose paths have slashes; time zones are those built in.
 //! - `sortAlpha` of a `[]string` leaves its argument alone, which Sprig sorts in place.
 //! - `keys` and `values` are in the order of the keys, where Go's order changes from run to run.
@@ -32,6 +32,7 @@ mod lists;
 mod math;
 mod merge;
 mod paths;
+mod primes;
 mod random;
 mod reflect;
 mod regex;

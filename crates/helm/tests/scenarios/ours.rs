@@ -1,5 +1,7 @@
 //! What this crate makes of a scenario.
 
+use std::sync::LazyLock;
+
 use airlock_helm::ChartFile;
 use airlock_helm::call::World;
 use airlock_helm::chart::{Chart, Profile};
@@ -43,10 +45,12 @@ fn text(error: &RenderError) -> String {
     error.to_string()
 }
 
+/// A day in 2026, as of which certificates and ages are made. All cases share its keys.
+static WORLD: LazyLock<World> = LazyLock::new(|| World::new((1_780_000_000, 0), 1));
+
 fn options(case: &Case) -> Options {
     let mut options = Options::new(Profile::Helm4);
-    // A day in 2026: certificates and ages are made as of now.
-    options.world = World::new((1_780_000_000, 0), 1);
+    options.world = WORLD.clone();
     for (key, value) in &case.options {
         let text = || value.as_str().unwrap().to_owned();
         match key.as_str() {

@@ -6,7 +6,7 @@ use super::{
     super::{
         args::{Outcome, any, int, items, string},
         dates::certificate_time,
-        keys::rsa_key,
+        keys::{Size, rsa_key},
         random::Rng,
         strings::decode_base64,
         text::print,
@@ -345,7 +345,7 @@ fn hosts_of(budget: &mut Budget, list: &Value) -> Result<Vec<Vec<u8>>, FunctionE
 }
 
 fn new_key(call: &mut Call<'_>) -> Result<PrivateKey, FunctionError> {
-    Ok(PrivateKey::Rsa(rsa_key(call, 2048)?))
+    Ok(PrivateKey::Rsa(rsa_key(call, Size::Bits2048)?))
 }
 
 fn given_key(text: &[u8]) -> Result<PrivateKey, FunctionError> {
