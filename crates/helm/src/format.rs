@@ -50,7 +50,7 @@ fn too_deep() -> FunctionError {
 }
 
 /// Runs one level of nesting, with more stack if there is little left.
-fn deeper<T>(level: impl FnOnce() -> T) -> T {
+pub(crate) fn deeper<T>(level: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(128 << 10, 1 << 20, level)
 }
 

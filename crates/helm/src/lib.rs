@@ -41,6 +41,7 @@
 //! - [`template`]: Go's `text/template` and `fmt`. [`functions`]: Sprig, and what Helm adds to it.
 //! - [`format`](mod@format): YAML, JSON and TOML as Go and Helm read and write them.
 //! - [`value`] and [`call`]: values of Go, and how templates call functions.
+//! - [`images`]: every image that manifests need, where, and how sure that is.
 //! - [`package()`], [`inspect`], [`chart_versions`], [`VersionRange`]: charts as artifacts.
 //!
 //! # Beside the engine in Go
@@ -63,6 +64,7 @@ mod error;
 pub mod format;
 pub mod functions;
 mod ignore;
+pub mod images;
 mod metadata;
 mod oci;
 mod package;

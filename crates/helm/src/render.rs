@@ -33,7 +33,7 @@ pub use values::{SetError, ValueSources};
 use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
-use crate::value::{Map, MapType, Value};
+use crate::value::{Map, MapType};
 use tree::Node;
 use values::Coalescer;
 
@@ -165,27 +165,6 @@ pub fn render(
     Ok(rendered)
 }
 
-/// The values that templates of the chart itself see as `.Values`.
-///
-/// The errors are those of [`render`], as far as they are about values.
-pub fn coalesced_values(
-    chart: &Chart,
-    values: &ValueSources,
-    options: &Options,
-    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-) -> Result<Value, RenderError> {
-    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    let given: Map = values.merge(options.profile, &mut budget, read)?;
-    let mut warnings = Vec::new();
-    let mut coalescer = Coalescer {
-        profile: options.profile,
-        warnings: &mut warnings,
-        budget: &mut budget,
-    };
-    let (_, coalesced) = prepare(chart, &given, &mut coalescer)?;
-    Ok(Value::Map(coalesced))
-}
-
 /// The tree of charts that are on, and the values of the chart and of all below it.
 fn prepare<'a>(
     chart: &'a Chart,
@@ -282,7 +261,7 @@ mod tests {
             let result = render(&chart, &ValueSources::default(), &options, &mut |_| {
                 Err(String::new())
             });
-            assert!(matches!(result, Err(RenderError::Limit(_))), "{result:?}");
+            assert!(result.as_ref().is_err_and(RenderError::is_limit), "{result:?}");
         }
     }
 

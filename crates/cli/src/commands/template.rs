@@ -13,7 +13,7 @@ use airlock_helm::render::{
 use anyhow::Context;
 
 use crate::args::{Global, HelmProfile, TemplateArgs};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, tamed};
 use crate::{clock, files, print};
 
 /// What Helm takes of a packaged chart, and what is enough for values.
@@ -31,7 +31,9 @@ pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
         let mut folders = Folders {
             root: PathBuf::from(&path),
         };
-        chart.complete(profile, &mut folders).map_err(refused)?;
+        chart
+            .complete(profile, &mut folders)
+            .map_err(|error| refused(error, &path))?;
     }
     let options = options(args, name, profile)?;
     let values = values(args)?;
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
     for warning in &templated.warnings {
         print::note(
             global,
-            &format!("warning: {}", warning.trim_start_matches("warning: ")),
+            tamed(&format!("warning: {}", warning.trim_start_matches("warning: "))).trim_end(),
         );
     }
     let printed = TemplateOptions {
@@ -80,23 +82,36 @@ fn load(path: &Path, profile: Profile) -> Result<Chart> {
         });
     }
     if path.is_dir() {
-        return Chart::from_files(airlock_local::chart_files(path)?, profile).map_err(refused);
+        let files = airlock_local::chart_files(path)?;
+        return Chart::from_files(files, profile).map_err(|error| refused(error, &path.to_string_lossy()));
     }
     let bytes = files::read("the chart", path, MAX_ARCHIVE)?;
-    Chart::from_archive(&bytes, profile).map_err(refused)
+    Chart::from_archive(&bytes, profile).map_err(|error| refused(error, &path.to_string_lossy()))
 }
 
-fn refused(error: LoadError) -> Failure {
+/// Why the chart at `path` is none that can be rendered.
+fn refused(error: LoadError, path: &str) -> Failure {
     let hint = match &error {
         LoadError::NoMetadata => Some("name the folder that holds Chart.yaml"),
         LoadError::Fetch { .. } => {
             Some("`helm dependency build` in the chart's folder brings every dependency")
         }
+        LoadError::Limit { .. } | LoadError::TooLarge(_) | LoadError::FileTooLarge { .. } => {
+            Some("no public chart comes near this; find out who made it before you trust it")
+        }
+        LoadError::Path(_) | LoadError::NotPlain(_) | LoadError::Twice(_) | LoadError::NotAFile(_) => {
+            Some("`helm package` makes no such archive; find out who did before you trust it")
+        }
+        LoadError::Archive(_) | LoadError::Empty => {
+            Some("a packaged chart is a gzipped tar; fetch it again if it was cut short")
+        }
         _ => None,
     };
+    let failure =
+        Failure::no(anyhow::Error::new(error).context(format!("the chart cannot be loaded: {path}")));
     match hint {
-        Some(hint) => Failure::no(error).hint(hint),
-        None => Failure::no(error),
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
@@ -106,6 +121,9 @@ fn not_rendered(error: RenderError) -> Failure {
             Some("`helm dependency build` brings them; --dependency-update brings those with file://")
         }
         RenderError::Schema(_) => Some("--skip-schema-validation checks no values"),
+        RenderError::Limit(_) | RenderError::TemplateLimit { .. } => {
+            Some("no public chart comes near this; look for a loop in the chart before you trust it")
+        }
         RenderError::KubeVersion { .. } => Some("--kube-version says which version of Kubernetes to assume"),
         _ => None,
     };

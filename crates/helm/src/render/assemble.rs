@@ -132,7 +132,10 @@ impl Templated {
                         path: path.clone(),
                         problem,
                     },
-                    Problem::Limit(limit) => limit.into(),
+                    Problem::Limit(limit) => RenderError::TemplateLimit {
+                        limit,
+                        path: path.clone(),
+                    },
                 })?;
                 out.take(&path, document, head);
             }
@@ -336,6 +339,10 @@ fn trim_end(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// What every document costs, however short it is.
+const DOCUMENT_STEPS: u64 = 100;
+const DOCUMENT_BYTES: usize = 512;
+
 /// The little that Helm reads of a manifest.
 struct Head {
     kind: String,
@@ -350,6 +357,11 @@ enum Problem {
 
 impl Head {
     fn read(document: &[u8], profile: Profile, budget: &mut Budget) -> Result<Self, Problem> {
+        // What is made of a document besides what it says: millions of them fit into one file.
+        budget
+            .step(DOCUMENT_STEPS)
+            .and_then(|()| budget.take(DOCUMENT_BYTES))
+            .map_err(Problem::Limit)?;
         let value = crate::format::from_yaml_kept(document, budget).map_err(|error| match error {
             crate::call::FunctionError::Limit(limit) => Problem::Limit(limit),
             other => Problem::Refused(other.to_string()),
