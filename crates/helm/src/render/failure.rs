@@ -11,6 +11,9 @@ pub enum RenderError {
     /// What a user gave on the command line is not understood.
     #[error(transparent)]
     Given(#[from] SetError),
+    /// The release cannot have this name.
+    #[error("{0}")]
+    Name(String),
     /// The values of charts do not go together.
     #[error("{0}")]
     Values(String),
@@ -94,6 +97,11 @@ const END: &str = "HELM_ERR_END";
 /// The error of `required` and `fail`.
 pub(super) fn warned(text: &str) -> FunctionError {
     FunctionError::new(format!("{START}{text}{END}"))
+}
+
+/// The text without what `required` and `fail` put around theirs, for templates that are in no chart.
+pub(super) fn unwarned(text: &str) -> String {
+    text.replace(START, "").replace(END, "")
 }
 
 /// The error about a text that is no template.
