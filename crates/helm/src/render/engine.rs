@@ -213,13 +213,16 @@ fn find(text: &[u8]) -> Option<usize> {
 /// Every function that templates may call: Sprig's and Helm's.
 fn functions(profile: Profile) -> Rc<Functions> {
     let older = match profile {
-        Profile::Helm3 => crate::format::helm3_functions(),
-        Profile::Helm4 => &[],
+        Profile::Helm3 => [
+            crate::format::helm3_functions(),
+            crate::functions::helm3_functions(),
+        ],
+        Profile::Helm4 => [[].as_slice(); 2],
     };
     let plain = crate::functions::functions()
         .iter()
         .chain(crate::format::functions())
-        .chain(older)
+        .chain(older.into_iter().flatten())
         .copied();
     let engine = [
         EngineFunction {

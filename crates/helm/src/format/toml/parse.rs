@@ -1,5 +1,6 @@
 //! Tables, keys and what they may not do to each other.
 
+use crate::format::lossy;
 use std::collections::{HashMap, HashSet};
 
 use super::{
@@ -99,7 +100,7 @@ impl Parser<'_, '_> {
     fn defined<T>(&self, key: &[Name]) -> Result<T> {
         self.wrong_key(format!(
             "Key '{}' has already been defined.",
-            String::from_utf8_lossy(&name_of(key))
+            lossy(&name_of(key))
         ))
     }
 
@@ -445,7 +446,7 @@ impl Parser<'_, '_> {
                 None => {
                     return self.wrong_key(format!(
                         "Key '{}' was already created as a hash.",
-                        String::from_utf8_lossy(&name_of(&walked))
+                        lossy(&name_of(&walked))
                     ));
                 }
             }
@@ -461,7 +462,7 @@ impl Parser<'_, '_> {
             } else {
                 return self.wrong_key(format!(
                     "Key '{}' was already created and cannot be used as an array.",
-                    String::from_utf8_lossy(&name_of(key))
+                    lossy(&name_of(key))
                 ));
             }
         } else {

@@ -1,6 +1,7 @@
 //! The characters of a document, and the values that need no knowledge of tables.
 
 use super::{super::text, TomlDialect, moment::Moment};
+use crate::format::lossy;
 use crate::{
     call::FunctionError,
     value::{Str, Value},
@@ -144,7 +145,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn since_text(&self, start: usize) -> String {
-        String::from_utf8_lossy(self.since(start)).into_owned()
+        lossy(self.since(start)).into_owned()
     }
 
     /// A bare name, which may be empty.

@@ -6,6 +6,7 @@ use super::{
     key::{join, quote, quoted_if_needed},
     moment::Moment,
 };
+use crate::format::lossy;
 use crate::{
     call::{Budget, LimitReached},
     value::{Map, Str, Value},
@@ -117,7 +118,7 @@ fn plain(value: &Value, depth: usize) -> Result<Value> {
                 // A time that was not read from TOML.
                 let moment = match &plain {
                     Value::String(text) if object.type_name() == "time.Time" => {
-                        Moment::parse(&String::from_utf8_lossy(text), true)
+                        Moment::parse(&lossy(text), true)
                     }
                     _ => None,
                 };

@@ -6,6 +6,7 @@ use super::{
     layout::{Item, MONTHS, Offset, WEEKDAYS, next},
     time::{days_before, seconds_of},
 };
+use crate::format::lossy;
 use crate::{
     calendar::{days_in, is_leap},
     functions::unicode::widths,
@@ -411,7 +412,7 @@ impl Found {
         if self.utc {
             return Ok(time);
         }
-        let name = String::from_utf8_lossy(&self.abbreviation);
+        let name = lossy(&self.abbreviation);
         if self.offset != -1 {
             let moved = Time::unix(time.seconds - i64::from(self.offset), time.nanoseconds);
             let local = self.offset == 0 && matches!(&*name, "" | "UTC");

@@ -1,5 +1,6 @@
 //! Patterns that were read and compiled, of which the last ones are kept.
 
+use crate::format::lossy;
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use super::{
@@ -103,6 +104,6 @@ fn in_quotes(pattern: &[u8]) -> String {
         |char: char| !(char == '`' || char == '\u{feff}' || char == '\u{7f}' || char < ' ' && char != '\t');
     match std::str::from_utf8(pattern) {
         Ok(text) if text.chars().all(plain) => format!("`{text}`"),
-        _ => String::from_utf8_lossy(&quoted(pattern)).into_owned(),
+        _ => lossy(&quoted(pattern)).into_owned(),
     }
 }
