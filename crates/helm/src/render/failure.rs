@@ -99,11 +99,6 @@ pub(super) fn warned(text: &str) -> FunctionError {
     FunctionError::new(format!("{START}{text}{END}"))
 }
 
-/// The text without what `required` and `fail` put around theirs, for templates that are in no chart.
-pub(super) fn unwarned(text: &str) -> String {
-    text.replace(START, "").replace(END, "")
-}
-
 /// The error about a text that is no template.
 pub(super) fn unparsed(file: &str, text: String) -> RenderError {
     let tokens: Vec<&str> = text.split(": ").collect();

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Limits, RenderError, failure};
-use crate::call::{Budget, Call, FunctionError, World};
+use super::{Limits, RenderError};
+use crate::call::{Budget, Call, Function, FunctionError, Param, World};
 use crate::chart::Profile;
 use crate::template::{Functions, TemplateSet, fmt};
 use crate::value::Value;
@@ -24,6 +24,19 @@ const OF_HELM: [&str; 9] = [
     "fromJsonArray",
 ];
 
+/// That of Sprig; charts have Helm's.
+const FAIL: Function = Function {
+    name: "fail",
+    params: &[Param::String],
+    variadic: None,
+    call: |_, arguments| {
+        Err(FunctionError::new(match arguments.first() {
+            Some(Value::String(text)) => text.text().into_owned(),
+            _ => String::new(),
+        }))
+    },
+};
+
 /// The name of a release that a template gives (`--name-template`): Go's template with the functions of Sprig, and
 /// nothing as its dot.
 ///
@@ -33,7 +46,8 @@ pub fn release_name(template: &str, world: &World, limits: &Limits) -> Result<St
         .iter()
         .chain(crate::format::functions())
         .filter(|function| !OF_HELM.contains(&function.name))
-        .copied();
+        .copied()
+        .chain([FAIL]);
     let mut set = TemplateSet::new("name-template", Rc::new(Functions::new(plain, [])));
     let failed = |text: String| RenderError::Template {
         shown: text.clone(),
@@ -51,7 +65,7 @@ pub fn release_name(template: &str, world: &World, limits: &Limits) -> Result<St
         .execute("name-template", &Value::Nil, call, &mut ())
         .map_err(|error| match error {
             FunctionError::Limit(limit) => limit.into(),
-            other => failed(failure::unwarned(&other.to_string())),
+            other => failed(other.to_string()),
         })?;
     Ok(String::from_utf8_lossy(&name).into_owned())
 }
