@@ -17,6 +17,7 @@ mod failure;
 mod files;
 mod glob;
 mod metadata;
+mod name;
 mod order;
 mod schema;
 mod tree;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 pub use assemble::{Hook, Manifest, ShowOnly, TemplateOptions, Templated, template};
 pub use capabilities::{Capabilities, KubeVersion, KubeVersionError};
 pub use failure::RenderError;
+pub use name::release_name;
 pub use values::{SetError, ValueSources};
 
 use crate::ChartFile;
@@ -119,6 +121,16 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// What it has cost.
     pub cost: Cost,
+}
+
+impl Rendered {
+    /// The files as text, as Go writes them into JSON: each byte that is no part of a character is U+FFFD.
+    pub fn into_texts(self) -> BTreeMap<String, String> {
+        let files = self.files.into_iter();
+        files
+            .map(|(path, bytes)| (path, crate::format::lossy(&bytes).into_owned()))
+            .collect()
+    }
 }
 
 /// What a rendering has cost, in the measures of [`Limits`].

@@ -89,6 +89,7 @@ pub fn template(
             names: missing.into_iter().map(|wanted| wanted.name.clone()).collect(),
         });
     }
+    super::name::check(&options.name, options.profile)?;
     let mut rendered = render(chart, values, options, read)?;
     if metadata.deprecated {
         rendered.warnings.insert(0, "this chart is deprecated".to_owned());

@@ -11,6 +11,9 @@ pub enum RenderError {
     /// What a user gave on the command line is not understood.
     #[error(transparent)]
     Given(#[from] SetError),
+    /// The release cannot have this name.
+    #[error("{0}")]
+    Name(String),
     /// The values of charts do not go together.
     #[error("{0}")]
     Values(String),
