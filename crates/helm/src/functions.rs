@@ -14,7 +14,6 @@
 //!   [`World`](crate::call::World) and its clones and used wherever Sprig would make a new one, since making one
 //!   takes longer than rendering a chart. Charts that must not share a key need worlds of different seeds.
 //! - Charts see a machine in UTC whose paths have slashes; time zones are those built in.
-//! - `sortAlpha` of a `[]string` leaves its argument alone, which Sprig sorts in place.
 //! - `keys` and `values` are in the order of the keys, where Go's order changes from run to run.
 //! - Whatever grows draws on the [`Budget`](crate::call::Budget), and so does every loop.
 
@@ -46,6 +45,7 @@ mod urls;
 
 use std::sync::LazyLock;
 
+pub(crate) use dates::{Time, Zone};
 pub use keys::Keys;
 pub(crate) use regex::is_match;
 pub(crate) use semver::{Constraints, Version};

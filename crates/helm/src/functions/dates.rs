@@ -10,7 +10,7 @@ mod zone;
 use crate::format::lossy;
 pub(crate) use duration::Duration;
 pub(crate) use time::Time;
-use zone::Zone;
+pub(crate) use zone::Zone;
 
 use super::{
     args::{Outcome, any, bytes, functions, string},

@@ -1,6 +1,7 @@
 //! Tables, keys and what they may not do to each other.
 
 use crate::format::lossy;
+use crate::functions::unicode::is_letter;
 use std::collections::{HashMap, HashSet};
 
 use super::{
@@ -309,9 +310,9 @@ impl Parser<'_, '_> {
             Some('.') => return self.cursor.wrong("floats must start with a digit, not '.'"),
             Some('+' | '-') => self.cursor.signed()?,
             Some(letter) if letter.is_ascii_alphabetic() => self.cursor.word(letter)?,
-            Some(letter) if letter.is_alphabetic() => {
+            Some(letter) if is_letter(letter) => {
                 let start = self.cursor.pos;
-                while let Some(letter) = self.cursor.peek()?.filter(|letter| letter.is_alphabetic()) {
+                while let Some(letter) = self.cursor.peek()?.filter(|letter| is_letter(*letter)) {
                     self.cursor.skip(letter);
                 }
                 let found = text::quote(self.cursor.since(start));

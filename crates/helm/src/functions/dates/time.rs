@@ -70,6 +70,24 @@ impl Time {
         (self.seconds, self.nanoseconds, self.zone.name(), self.offset().0)
     }
 
+    /// A time of year, month and day, and of seconds since midnight, as clocks in a zone of one offset show it.
+    pub(crate) fn at_clock(date: (u32, u32, u32), seconds: u32, nanoseconds: u32, zone: Zone) -> Self {
+        let (year, month, day) = date;
+        let local = seconds_of(year.into(), month.into(), day.into(), seconds.into());
+        let offset = zone.at(local).0;
+        Self::unix(local - i64::from(offset), nanoseconds).within(zone)
+    }
+
+    /// As a layout of Go's has it.
+    pub(crate) fn format(&self, layout: &[u8]) -> Vec<u8> {
+        layout::format(self, layout)
+    }
+
+    /// What the zone is called.
+    pub(crate) fn zone_name(&self) -> String {
+        self.zone.name()
+    }
+
     pub(super) fn now(world: &World) -> Self {
         let (seconds, nanoseconds) = world.now;
         Self::unix(seconds, nanoseconds.min(999_999_999))
