@@ -1,5 +1,6 @@
 //! `airlock template`, with the flags of `helm template`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -76,6 +77,24 @@ pub(crate) struct TemplateArgs {
     /// With --output-dir, into a folder there that has the name of the release
     #[arg(long, requires = "output_dir", help_heading = "Printing")]
     pub(crate) release_name: bool,
+    /// Send what is installed through this program before it is printed, as Helm 3 does (with --profile helm3; the
+    /// post-renderers of Helm 4 are plugins)
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        conflicts_with = "output_dir",
+        help_heading = "Printing"
+    )]
+    pub(crate) post_renderer: Option<PathBuf>,
+    /// An argument of that program; may be repeated
+    #[arg(
+        long,
+        value_name = "ARGUMENT",
+        allow_hyphen_values = true,
+        requires = "post_renderer",
+        help_heading = "Printing"
+    )]
+    pub(crate) post_renderer_args: Vec<OsString>,
     /// If what is rendered is not YAML, print it all the same, and fail then
     #[arg(long, help_heading = "Printing")]
     pub(crate) debug: bool,

@@ -1,17 +1,17 @@
 //! `airlock template`: what a chart becomes on a cluster.
 
 mod charts;
+mod post;
 mod written;
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use airlock_helm::call::World;
 use airlock_helm::chart::Profile;
 use airlock_helm::render::{
-    Capabilities, KubeVersion, Limits, Options, RenderError, TemplateOptions, ValueSources, release_name,
-    render, template,
+    Capabilities, KubeVersion, Limits, Options, RenderError, Rendered, TemplateOptions, ValueSources,
+    release_name, render, template,
 };
 use anyhow::Context;
 
@@ -27,16 +27,22 @@ pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
         HelmProfile::Helm3 => Profile::Helm3,
         HelmProfile::Helm4 => Profile::Helm4,
     };
+    if args.post_renderer.is_some() && profile != Profile::Helm3 {
+        let failure = Failure::from(anyhow::anyhow!(
+            "post-renderers of Helm 4 are plugins, which are not run here"
+        ));
+        return Err(
+            failure.hint("--profile helm3 runs a program as Helm 3 does; or pipe what is printed through it")
+        );
+    }
     let options = options(args, profile)?;
     let values = values(args)?;
     let chart = charts::load(args, profile, global)?;
     let templated = match template(&chart, &values, &options, &mut read_value) {
         Ok(templated) => templated,
         Err(error) => {
-            if args.debug && matches!(error, RenderError::Manifest { .. }) {
-                // It went well the first time, and nothing that it depends on has changed.
-                let rendered = render(&chart, &values, &options, &mut read_value).map_err(not_rendered)?;
-                print::bytes(&raw(&rendered.files))?;
+            if args.debug {
+                print_failed(&error, || render(&chart, &values, &options, &mut read_value))?;
             }
             return Err(not_rendered(error));
         }
@@ -57,23 +63,35 @@ pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
         let below = args.release_name.then_some(options.name.as_str());
         return written::write(&templated, folder, below, &printed);
     }
-    print::bytes(&templated.print(&printed, profile).map_err(not_rendered)?)
+    let printed = templated.print_with(&printed, profile, |manifest| match &args.post_renderer {
+        Some(program) => post::render(program, &args.post_renderer_args, manifest),
+        None => Ok(manifest),
+    });
+    print::bytes(&printed.map_err(not_rendered)?)
 }
 
-/// Rendered files as Helm prints them with `--debug`, if they cannot be taken apart; Helm's order is by chance.
-fn raw(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+/// What Helm prints with `--debug` of a chart that failed: the rendered files as they are if they cannot be taken
+/// apart, in an order that is by chance there, and an empty line if there are none.
+fn print_failed(error: &RenderError, again: impl FnOnce() -> Result<Rendered, RenderError>) -> Result {
     let mut out = Vec::new();
-    for (path, text) in files {
-        if path.ends_with("NOTES.txt") || text.trim_ascii().is_empty() {
-            continue;
+    match error {
+        RenderError::Manifest { .. } => {
+            // It went well the first time, and nothing that it depends on has changed.
+            for (path, text) in again().map_err(not_rendered)?.files {
+                if path.ends_with("NOTES.txt") || text.trim_ascii().is_empty() {
+                    continue;
+                }
+                for part in [b"---\n# Source: ", path.as_bytes(), b"\n", &text, b"\n"] {
+                    out.extend_from_slice(part);
+                }
+            }
         }
-        for part in [b"---\n# Source: ", path.as_bytes(), b"\n", text, b"\n"] {
-            out.extend_from_slice(part);
-        }
+        RenderError::Template { .. } | RenderError::KubeVersion { .. } => {}
+        _ => return Ok(()),
     }
     let mut out = out.trim_ascii().to_vec();
     out.push(b'\n');
-    out
+    print::bytes(&out)
 }
 
 fn not_rendered(error: RenderError) -> Failure {

@@ -1,6 +1,7 @@
 //! `airlock template`, judged by what `helm template` 4.2.3 printed for the same files and flags.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use airlock_testkit as testkit;
 
@@ -163,6 +164,47 @@ fn what_is_no_yaml_is_printed_on_demand() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().starts_with(problem));
+    desk.write("site/templates/bad.yaml", "{{ fail \"x\" }}");
+    let output = desk.command(&["template", "site", "--debug"]).output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(1), &b"\n"[..])
+    );
+}
+
+/// What `helm template` 3.19.0 prints: hooks pass the program by, and CRDs do not.
+#[test]
+fn a_program_may_change_what_is_installed() {
+    let desk = desk();
+    let program = |text: &str| {
+        desk.write("post", &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(desk.path("post"), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let run = |more: &[&str]| {
+        let words = ["template", "site", "--include-crds", "--post-renderer", "./post"];
+        desk.run(&[&words, more].concat())
+    };
+    program("exec /bin/sed \"$@\"");
+    let arguments = [
+        "--post-renderer-args",
+        "-e",
+        "--post-renderer-args",
+        "s/^kind: /kind: My/",
+    ];
+    let (code, said) = run(&[&["--profile", "helm3"], &arguments[..]].concat());
+    let expected = "---\n# Source: site/crds/crd.yaml\nkind: MyCustomResourceDefinition\n\n---\n# Source: site/templates/service.yaml\nkind: MyService\nmetadata:\n  name: release-name\n  namespace: default\nspec: {\"port\":80}\n---\n# Source: site/templates/hook.yaml\nkind: Job\nmetadata:\n  name: hook\n  annotations: {helm.sh/hook: test}\n";
+    assert_eq!((code, said.as_str()), (0, expected));
+    program("echo it is broken >&2; exit 3");
+    let (code, said) = run(&["--profile", "helm3"]);
+    let expected = "error: error while running post render on files: error while running command ./post. error output:\nit is broken\n: exit status 3\n";
+    assert!(code == 1 && said.starts_with(expected), "{said}");
+    let (code, said) = run(&[]);
+    assert!(
+        code == 2
+            && said.contains("post-renderers of Helm 4 are plugins")
+            && said.contains("--profile helm3"),
+        "{said}"
+    );
 }
 
 #[test]

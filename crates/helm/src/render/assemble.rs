@@ -224,8 +224,8 @@ impl Templated {
         self.print_with(options, profile, Ok)
     }
 
-    /// The same with `post` between putting manifests together and printing them; hooks pass it by, as those of
-    /// Helm 3 do and those of Helm 4 with the strategy `nohooks`.
+    /// The same with `post` between putting manifests together and printing them; hooks pass it by. So does Helm 3.
+    /// Helm 4 sends hooks along and writes every document anew around it, which is not done here.
     pub fn print_with(
         &self,
         options: &TemplateOptions,
