@@ -106,22 +106,7 @@ fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String
         ..ValueSources::default()
     };
     let done = renderer.render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
-    let files = done.files.into_iter();
-    Ok(files.map(|(path, bytes)| (path, text(bytes))).collect())
-}
-
-/// Text as Go's JSON has it: each byte that is not UTF-8 is U+FFFD.
-fn text(bytes: Vec<u8>) -> String {
-    let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return text,
-        Err(error) => error.into_bytes(),
-    };
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    out
+    Ok(done.into_texts())
 }
 
 /// The files of a folder that are not ignored; links are followed, as Helm follows them.

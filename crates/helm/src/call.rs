@@ -118,7 +118,7 @@ impl World {
         Self {
             now,
             seed,
-            keys: Keys::default(),
+            keys: Keys::new(seed),
         }
     }
 }

@@ -33,7 +33,7 @@ mod yaml;
 
 pub use functions::{functions, helm3_functions};
 pub use json::{JsonStyle, from_json, to_json};
-pub(crate) use text::quote;
+pub(crate) use text::{lossy, quote};
 pub use toml::{TomlDialect, from_toml, to_toml};
 pub(crate) use yaml::from_yaml_kept;
 pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};
@@ -49,7 +49,7 @@ fn too_deep() -> FunctionError {
 }
 
 /// Runs one level of nesting, with more stack if there is little left.
-fn deeper<T>(level: impl FnOnce() -> T) -> T {
+pub(crate) fn deeper<T>(level: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(128 << 10, 1 << 20, level)
 }
 

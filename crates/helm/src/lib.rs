@@ -41,6 +41,7 @@
 //! - [`template`]: Go's `text/template` and `fmt`. [`functions`]: Sprig, and what Helm adds to it.
 //! - [`format`](mod@format): YAML, JSON and TOML as Go and Helm read and write them.
 //! - [`value`] and [`call`]: values of Go, and how templates call functions.
+//! - [`images`]: every image that manifests need, where, and how sure that is.
 //! - [`package()`], [`inspect`], [`chart_versions`], [`VersionRange`]: charts as artifacts.
 //!
 //! # Beside the engine in Go
@@ -52,7 +53,10 @@
 //!   refers to another address is refused.
 //! - Random functions draw from a seed, and `now` is what the caller says. Where Go walks over maps in random order
 //!   (`keys`, `values`, charts in `charts/` that `Chart.yaml` does not list), the order is that of the names.
-//! - A post-renderer gets what is installed without hooks, as in Helm 3 ([`render::Templated::print_with`]).
+//! - A post-renderer gets what is installed without hooks, as in Helm 3 ([`render::Templated::print_with`]). Helm 4
+//!   writes every document anew with an annotation before it hands them to a plugin, hooks among them, and once more
+//!   afterwards.
+//! - Archives with paths that leave them, with one file twice, or with links are refused.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
@@ -63,6 +67,7 @@ mod error;
 pub mod format;
 pub mod functions;
 mod ignore;
+pub mod images;
 mod metadata;
 mod oci;
 mod package;

@@ -52,6 +52,23 @@ impl Rng {
         }
     }
 
+    /// The stream of which a key of so many bits is made; none that is drawn one after another is like it.
+    pub(super) fn for_key(seed: u64, bits: u32) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"rsa");
+        hash.update(bits.to_le_bytes());
+        hash.update(seed.to_le_bytes());
+        let hash: [u8; 32] = hash.finalize().into();
+        Self {
+            seed: hash
+                .first_chunk()
+                .map_or(seed, |first| u64::from_le_bytes(*first)),
+            count: 0,
+            block: [0; 32],
+            used: 32,
+        }
+    }
+
     pub(super) fn byte(&mut self) -> u8 {
         if self.used >= self.block.len() {
             let mut hash = Sha256::new();

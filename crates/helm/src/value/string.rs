@@ -24,9 +24,9 @@ enum Repr {
 const SHORT: usize = 22;
 
 impl Str {
-    /// The text; what is not UTF-8 becomes U+FFFD, as where Go walks over the runes of a string.
+    /// The text; each byte that is not UTF-8 becomes U+FFFD, as where Go walks over the runes of a string.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.as_bytes())
+        crate::format::lossy(self.as_bytes())
     }
 
     /// The bytes.

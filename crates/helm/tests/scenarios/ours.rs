@@ -1,5 +1,7 @@
 //! What this crate makes of a scenario.
 
+use std::sync::LazyLock;
+
 use airlock_helm::ChartFile;
 use airlock_helm::call::World;
 use airlock_helm::chart::{Chart, Profile};
@@ -29,12 +31,7 @@ pub(crate) fn answer(scenario: &Scenario, case: &Case) -> Answer {
     match render(&chart, &values, &options(case), &mut |_| {
         Err("no files".to_owned())
     }) {
-        Ok(done) => Answer::Files(
-            done.files
-                .into_iter()
-                .map(|(path, bytes)| (path, lossy(&bytes)))
-                .collect(),
-        ),
+        Ok(done) => Answer::Files(done.into_texts()),
         Err(error) => Answer::Error(text(&error)),
     }
 }
@@ -43,10 +40,12 @@ fn text(error: &RenderError) -> String {
     error.to_string()
 }
 
+/// A day in 2026, as of which certificates and ages are made. All cases share its keys.
+static WORLD: LazyLock<World> = LazyLock::new(|| World::new((1_780_000_000, 0), 1));
+
 fn options(case: &Case) -> Options {
     let mut options = Options::new(Profile::Helm4);
-    // A day in 2026: certificates and ages are made as of now.
-    options.world = World::new((1_780_000_000, 0), 1);
+    options.world = WORLD.clone();
     for (key, value) in &case.options {
         let text = || value.as_str().unwrap().to_owned();
         match key.as_str() {
@@ -68,14 +67,4 @@ fn options(case: &Case) -> Options {
         }
     }
     options
-}
-
-/// Text as Go's JSON has it: each byte that is not UTF-8 is U+FFFD.
-fn lossy(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    out
 }

@@ -1,12 +1,13 @@
 //! Certificates as Go's `x509.CreateCertificate` makes them of Sprig's template.
 
+use crate::format::lossy;
 use std::net::IpAddr;
 
 use super::{
     super::{
         args::{Outcome, any, int, items, string},
         dates::certificate_time,
-        keys::rsa_key,
+        keys::{Size, rsa_key},
         random::Rng,
         strings::decode_base64,
         text::print,
@@ -184,7 +185,7 @@ impl Template {
         let mut names = Vec::new();
         for host in &self.hosts {
             if !host.is_ascii() {
-                let host = String::from_utf8_lossy(&super::super::text::quoted(host)).into_owned();
+                let host = lossy(&super::super::text::quoted(host)).into_owned();
                 return Err(error(format_args!(
                     "error creating certificate: x509: {host} cannot be encoded as an IA5String"
                 )));
@@ -345,7 +346,7 @@ fn hosts_of(budget: &mut Budget, list: &Value) -> Result<Vec<Vec<u8>>, FunctionE
 }
 
 fn new_key(call: &mut Call<'_>) -> Result<PrivateKey, FunctionError> {
-    Ok(PrivateKey::Rsa(rsa_key(call, 2048)?))
+    Ok(PrivateKey::Rsa(rsa_key(call, Size::Bits2048)?))
 }
 
 fn given_key(text: &[u8]) -> Result<PrivateKey, FunctionError> {

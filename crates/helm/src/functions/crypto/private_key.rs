@@ -1,6 +1,7 @@
 //! Private keys: made, read, written, and used to sign.
 
-use std::rc::Rc;
+use crate::format::lossy;
+use std::sync::Arc;
 
 use num_bigint::BigUint;
 use p256::{ecdsa::signature::Signer as _, elliptic_curve::sec1::ToSec1Point as _};
@@ -13,7 +14,7 @@ use sha2::Digest as _;
 use super::{
     super::{
         args::{Outcome, string},
-        keys::rsa_key,
+        keys::{Size, rsa_key},
         random::Rng,
     },
     der::{self, INTEGER, NULL, OBJECT, OCTET_STRING, SEQUENCE},
@@ -30,7 +31,7 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// A private key.
 pub(super) enum PrivateKey {
-    Rsa(Rc<RsaPrivateKey>),
+    Rsa(Arc<RsaPrivateKey>),
     P256(p256::SecretKey),
     Ed25519(ed25519_dalek::SigningKey),
     /// One that is carried but not used: of another curve, or for DSA.
@@ -41,7 +42,7 @@ pub(super) enum PrivateKey {
 pub(super) fn generate(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     let kind = string(args, 0)?;
     let key = match kind.as_bytes() {
-        b"" | b"rsa" => PrivateKey::Rsa(rsa_key(call, 4096)?),
+        b"" | b"rsa" => PrivateKey::Rsa(rsa_key(call, Size::Bits4096)?),
         b"dsa" => {
             call.budget.step(1_000_000)?;
             return Ok(dsa(&mut Rng::draw(call.world)).into());
@@ -100,7 +101,7 @@ impl PrivateKey {
     /// Reads the first key in a text; the error has the text of Sprig's.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let block = pem::decode(text).ok_or("no PEM data in input")?;
-        let label = String::from_utf8_lossy(&block.label).into_owned();
+        let label = lossy(&block.label).into_owned();
         let bytes = &block.bytes;
         if label == "PRIVATE KEY" {
             return Self::pkcs8(bytes).map_err(|error| format!("decoding PEM as PKCS#8: {error}"));
@@ -125,7 +126,7 @@ impl PrivateKey {
 
     fn rsa(bytes: &[u8]) -> Result<Self, String> {
         RsaPrivateKey::from_pkcs1_der(bytes)
-            .map(|key| Self::Rsa(Rc::new(key)))
+            .map(|key| Self::Rsa(Arc::new(key)))
             .map_err(|error| error.to_string())
     }
 

@@ -1,0 +1,152 @@
+//! Every image that rendered manifests need: where, by which rule, and how sure that is.
+//!
+//! A [`Finder`] takes what is known of a site — rendered charts, plain manifests in YAML or JSON, values, what charts
+//! say of themselves — and gives [`Found`]: each reference at each place, with the [`Rule`] that found it and the
+//! [`Class`] of the rule, and [`Notice`]s of what nobody can tell from the text. `docs/images.md` has every rule with
+//! an example.
+//!
+//! ```
+//! use airlock_helm::images::{Class, Finder, Limits, Source};
+//!
+//! let mut finder = Finder::new(Limits::default());
+//! finder.manifest(
+//!     &Source::file("pod.yaml"),
+//!     b"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: nginx:1.27}]}\n",
+//! );
+//! let found = finder.finish();
+//! let images = found.images();
+//! assert_eq!(images[0].reference.to_string(), "docker.io/library/nginx:1.27");
+//! assert_eq!(images[0].class, Class::Sure);
+//! assert_eq!(
+//!     images[0].findings[0].place.to_string(),
+//!     "pod.yaml, Pod web, spec.containers[0].image"
+//! );
+//! ```
+//!
+//! Nothing is ever looked up: no registry is asked, so that nothing is lost because one does not answer. All input may
+//! be hostile; [`Limits`] bound what it costs, and reaching one is told as a notice of [`Gap::Unread`].
+
+mod arguments;
+mod compose;
+mod documents;
+mod embedded;
+mod found;
+mod operators;
+mod rule;
+mod sink;
+mod text;
+mod values;
+mod walk;
+mod words;
+
+pub use found::{Content, Finding, Found, Gap, Image, Notice, Object, Place, Source};
+pub use rule::{Class, Rule};
+
+use crate::call::Budget;
+use crate::chart::Chart;
+use crate::render::Templated;
+use crate::value::Value;
+use sink::Sink;
+use walk::{Trust, Walker};
+
+/// What finding may cost. The default is far beyond what the largest public charts need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all documents together, those inside strings included.
+    pub bytes: u64,
+    /// Values visited and strings scanned.
+    pub steps: u64,
+    /// References and notices.
+    pub findings: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 512 << 20,
+            steps: 50_000_000,
+            findings: 100_000,
+        }
+    }
+}
+
+/// Finds images in what it is given.
+#[derive(Debug)]
+pub struct Finder {
+    sink: Sink,
+}
+
+impl Finder {
+    /// One that has seen nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            sink: Sink::new(limits),
+        }
+    }
+
+    /// Reads manifests: YAML with any number of documents, JSON, arrays and lists of objects.
+    ///
+    /// A document that cannot be read becomes a notice; what is in the others is found all the same.
+    pub fn manifest(&mut self, source: &Source, bytes: &[u8]) {
+        if !self.sink.take(bytes.len(), source) {
+            return;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        for document in documents::split(&text) {
+            let mut walker = Walker::new(&mut self.sink, source, Trust::Object);
+            if documents::is_crd(document) {
+                walker.schema(document);
+                continue;
+            }
+            // Reading takes a few times the bytes of the document, and nothing more unless it is hostile.
+            let mut budget = Budget::new(10_000_000, 256 << 20);
+            match documents::read(document, &mut budget) {
+                Ok(value) => walker.document(&value),
+                Err(error) => walker.unread(document, &error.to_string()),
+            }
+        }
+    }
+
+    /// Reads what `helm template` makes of a chart: hooks and tests included, each marked as such.
+    pub fn templated(&mut self, templated: &Templated) {
+        for (path, file) in &templated.crds {
+            self.manifest(&Source::rendered(path), &file.bytes);
+        }
+        let hooks = templated.hooks.iter().map(|hook| &hook.manifest);
+        for manifest in templated.manifests.iter().chain(hooks) {
+            self.manifest(&Source::rendered(&manifest.path), &manifest.text);
+        }
+    }
+
+    /// Reads what a chart and those below it say of themselves: annotations of `Chart.yaml`, and `Images.lock`.
+    pub fn chart(&mut self, chart: &Chart) {
+        values::chart(&mut self.sink, chart, "");
+    }
+
+    /// Reads the values that templates of a chart see ([`crate::render::coalesced_values`]), for images that are not
+    /// rendered.
+    pub fn values(&mut self, chart: &Chart, values: &Value) {
+        values::values(&mut self.sink, chart, values);
+    }
+
+    /// What follows from all of it together.
+    pub fn finish(mut self) -> Found {
+        operators::conclude(&mut self.sink);
+        values::keep_what_is_not_rendered(&mut self.sink.findings);
+        let Sink {
+            mut findings,
+            mut notices,
+            ..
+        } = self.sink;
+        findings.sort_by(|a, b| {
+            (&a.reference, a.class, a.rule, &a.place).cmp(&(&b.reference, b.class, b.rule, &b.place))
+        });
+        findings.dedup();
+        notices.sort();
+        notices.dedup();
+        Found { findings, notices }
+    }
+}
+
+#[cfg(test)]
+mod tests;

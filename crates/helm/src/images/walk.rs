@@ -1,0 +1,921 @@
+//! The walk over a document: every value once, with what is known of the keys above it.
+
+use std::sync::Arc;
+
+use super::compose::{Around, Composed, Part, compose};
+use super::embedded;
+use super::found::{Content, Gap, Object, Place, Source};
+use super::sink::{Fact, Sink, whole};
+use super::text::{self, Strength};
+use super::words::{self, Key, Role};
+use super::{Rule, documents};
+use crate::format::{deeper, number};
+use crate::value::{List, Map, Str, Value};
+
+/// What kind of document is walked over, which decides how sure a rule makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// An object of Kubernetes.
+    Object,
+    /// An object that holds values for a chart or a program.
+    Soft,
+    /// A document inside a string.
+    Embedded,
+    /// The values of a chart.
+    Values,
+    /// The schema of a CRD.
+    Schema,
+}
+
+/// What is known at a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    pub(super) trust: Trust,
+    /// How many strings are around it that hold documents.
+    pub(super) strings: u8,
+    /// It is a container of a list of containers.
+    container: bool,
+    /// It lies directly below a key that names an image.
+    below_image: bool,
+    /// It lies directly below a key that names several.
+    below_images: bool,
+}
+
+/// How many documents may lie in each other.
+pub(super) const MAX_STRINGS: u8 = 4;
+
+/// A step of a path.
+#[derive(Clone, Debug)]
+enum Step {
+    Key(Str),
+    Index(usize),
+    /// Into a document inside a string, or to what is said in words.
+    Into(String),
+}
+
+/// The fields that only containers have.
+const CONTAINER_FIELDS: &[&str] = &[
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "ports",
+    "resources",
+    "volumeMounts",
+    "imagePullPolicy",
+    "securityContext",
+    "livenessProbe",
+    "readinessProbe",
+    "workingDir",
+    "script",
+];
+
+/// Kinds whose objects hold values for charts, of which parts may be written elsewhere.
+const HOLDERS: &[&str] = &[
+    "HelmRelease",
+    "HelmChart",
+    "HelmChartConfig",
+    "Application",
+    "ApplicationSet",
+    "Kustomization",
+];
+
+/// Keys of texts for people, in which an image is an example.
+const PROSE: &[&str] = &[
+    "description",
+    "message",
+    "summary",
+    "help",
+    "title",
+    "expr",
+    "query",
+    "documentation",
+    "notes",
+    "runbook",
+];
+
+/// Keys whose values are lists of words of a command line.
+fn holds_arguments(key: &[u8]) -> bool {
+    let words = words::words(key);
+    matches!(
+        words.last().map(String::as_str),
+        Some("args" | "arguments" | "command" | "commands" | "cmd" | "argv" | "entrypoint")
+    )
+}
+
+/// One walk.
+pub(super) struct Walker<'s> {
+    pub(super) sink: &'s mut Sink,
+    source: Source,
+    object: Option<Arc<Object>>,
+    path: Vec<Step>,
+    trust: Trust,
+    /// Hub and tag of the maps above.
+    hubs: Vec<(String, String)>,
+}
+
+impl<'s> Walker<'s> {
+    pub(super) fn new(sink: &'s mut Sink, source: &Source, trust: Trust) -> Self {
+        Self {
+            sink,
+            source: source.clone(),
+            object: None,
+            path: Vec::new(),
+            trust,
+            hubs: Vec::new(),
+        }
+    }
+
+    /// A document, or an array of them.
+    pub(super) fn document(&mut self, value: &Value) {
+        match value {
+            Value::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.path.push(Step::Index(at));
+                    self.object(item);
+                    self.path.pop();
+                }
+            }
+            other => self.object(other),
+        }
+    }
+
+    /// An object, or a list of objects of whatever kind.
+    fn object(&mut self, value: &Value) {
+        let Value::Map(map) = value else {
+            return self.value(value, Scope::new(self.trust));
+        };
+        let kind = text_of(map, "kind");
+        if kind.ends_with("List")
+            && let Some(Value::List(items)) = map.get(b"items")
+        {
+            for (at, item) in items.iter().enumerate() {
+                self.enter("items");
+                self.path.push(Step::Index(at));
+                deeper(|| self.object(item));
+                self.path.pop();
+                self.path.pop();
+            }
+            return;
+        }
+        let outer = self.object.clone();
+        let trust = self.trust;
+        if !kind.is_empty() && map.contains(b"apiVersion") {
+            self.object = Some(Arc::new(identity(map, kind)));
+            self.kind(map);
+        } else {
+            self.value(value, Scope::new(trust));
+        }
+        self.object = outer;
+    }
+
+    /// What is special about objects of a kind.
+    fn kind(&mut self, map: &Map) {
+        let object = self.object.clone().unwrap_or_default();
+        let (group, _) = object.api_version.split_once('/').unwrap_or(("", ""));
+        self.fact(map, group, &object.kind);
+        let mut scope = Scope::new(self.trust);
+        match (group, object.kind.as_str()) {
+            ("", "ConfigMap") => {
+                for name in ["data", "binaryData"] {
+                    self.texts(map, name, name == "binaryData");
+                }
+                self.metadata(map);
+            }
+            ("", "Secret") => {
+                for name in ["data", "stringData"] {
+                    self.texts(map, name, name == "data");
+                }
+                self.metadata(map);
+            }
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                scope.trust = Trust::Schema;
+                self.value(&Value::Map(map.clone()), scope);
+            }
+            ("source.toolkit.fluxcd.io", "OCIRepository") => self.flux_source(map),
+            // These watch repositories of images, and pull none.
+            ("image.toolkit.fluxcd.io", _) => {}
+            (_, kind) => {
+                if HOLDERS.contains(&kind) {
+                    scope.trust = Trust::Soft;
+                }
+                self.value(&Value::Map(map.clone()), scope);
+            }
+        }
+    }
+
+    fn fact(&mut self, map: &Map, group: &str, kind: &str) {
+        if !group.contains('.') {
+            return;
+        }
+        let Some(Value::Map(spec)) = map.get(b"spec") else {
+            return;
+        };
+        let fact = Fact {
+            place: whole(&self.source, self.object.as_ref()),
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            version: text_of(&spec, "version"),
+            variant: text_of(&spec, "type"),
+            has_image: ["image", "imageName", "baseImage"]
+                .iter()
+                .any(|key| spec.contains(key.as_bytes())),
+        };
+        if self.sink.facts.len() < self.sink.limits.findings {
+            self.sink.facts.push(fact);
+        }
+    }
+
+    /// The texts of a ConfigMap or Secret.
+    fn texts(&mut self, map: &Map, name: &str, encoded: bool) {
+        let Some(Value::Map(data)) = map.get(name.as_bytes()) else {
+            return;
+        };
+        let data = if encoded {
+            let decoded = data.entries().into_iter().filter_map(|(key, value)| match value {
+                Value::String(text) => Some((key, Value::string(embedded::decode(&text)?))),
+                _ => None,
+            });
+            Map::new(data.map_type(), decoded)
+        } else {
+            data
+        };
+        self.enter(name);
+        self.map(&data, Scope::new(Trust::Embedded));
+        self.path.pop();
+    }
+
+    fn metadata(&mut self, map: &Map) {
+        if let Some(metadata) = map.get(b"metadata") {
+            self.enter("metadata");
+            self.value(&metadata, Scope::new(self.trust));
+            self.path.pop();
+        }
+    }
+
+    /// What Flux fetches as an OCI artifact.
+    fn flux_source(&mut self, map: &Map) {
+        let Some(Value::Map(spec)) = map.get(b"spec") else {
+            return;
+        };
+        let url = text_of(&spec, "url");
+        let Some(repository) = url.strip_prefix("oci://") else {
+            return;
+        };
+        let (tag, digest, semver) = match spec.get(b"ref") {
+            Some(Value::Map(reference)) => (
+                text_of(&reference, "tag"),
+                text_of(&reference, "digest"),
+                text_of(&reference, "semver"),
+            ),
+            _ => <_>::default(),
+        };
+        self.enter("spec");
+        self.enter("url");
+        let place = self.place();
+        let written = match (tag.is_empty(), digest.is_empty()) {
+            (_, false) => format!("{repository}@{digest}"),
+            (false, _) => format!("{repository}:{tag}"),
+            _ => repository.to_owned(),
+        };
+        if !semver.is_empty() && tag.is_empty() && digest.is_empty() {
+            let text = format!("{url} in the newest version of {semver}");
+            self.sink.notice(Gap::Incomplete, &text, place);
+        } else if let Some(read) = text::read(&written) {
+            self.sink.add(
+                read.reference,
+                Content::Artifact,
+                Rule::FluxSource,
+                &written,
+                place,
+            );
+        } else {
+            self.sink.notice(Gap::Unreadable, &url, place);
+        }
+        self.path.truncate(self.path.len().saturating_sub(2));
+    }
+
+    /// A document that could not be parsed: a notice, and whatever its lines show.
+    pub(super) fn unread(&mut self, document: &str, problem: &str) {
+        let text = format!("the document cannot be read: {problem}");
+        let place = self.place();
+        self.sink.notice(Gap::Unread, &text, place);
+        embedded::lines(self, document, Scope::new(Trust::Embedded));
+    }
+
+    /// The defaults of a CRD's schema, by lines: whole references alone.
+    pub(super) fn schema(&mut self, document: &str) {
+        if !self.sink.step(1 + document.len() as u64 / 4096, &self.source) {
+            return;
+        }
+        for (at, line) in document.lines().enumerate() {
+            let Some(value) = line.trim_start().strip_prefix("default:") else {
+                continue;
+            };
+            let value = value.trim().trim_matches(['"', '\'']);
+            if let Some(read) = text::read_full(value) {
+                let into = format!("line {}", at + 1);
+                self.into(&into, |walker| {
+                    let place = walker.place();
+                    walker
+                        .sink
+                        .add(read.reference, Content::Image, Rule::SchemaDefault, value, place);
+                });
+            }
+        }
+    }
+
+    /// Any value.
+    pub(super) fn value(&mut self, value: &Value, scope: Scope) {
+        if !self.sink.step(1, &self.source) {
+            return;
+        }
+        match value {
+            Value::Map(map) => deeper(|| self.map(map, scope)),
+            Value::List(list) => deeper(|| self.list(list, scope)),
+            Value::String(text) => self.string(&text.text(), scope),
+            _ => {}
+        }
+    }
+
+    pub(super) fn map(&mut self, map: &Map, scope: Scope) {
+        let entries = map.entries();
+        let mut done = vec![false; entries.len()];
+        self.named_value(&entries, &mut done, scope);
+        self.docker_image(&entries, &mut done, scope);
+        self.composed(&entries, &mut done, scope);
+        let hub = self.hub(map);
+        let is_container = scope.container
+            || (map.contains(b"image")
+                && CONTAINER_FIELDS
+                    .iter()
+                    .any(|field| map.contains(field.as_bytes())));
+        for ((name, value), done) in entries.iter().zip(done) {
+            if !done {
+                self.path.push(Step::Key(name.clone()));
+                self.entry(name, value, scope, is_container);
+                self.path.pop();
+            }
+        }
+        if hub {
+            self.hubs.pop();
+        }
+    }
+
+    /// A key with its value.
+    fn entry(&mut self, name: &Str, value: &Value, scope: Scope, is_container: bool) {
+        let below = Scope {
+            container: false,
+            below_image: false,
+            below_images: false,
+            ..scope
+        };
+        match value {
+            Value::String(text) => {
+                let text = text.text();
+                if PROSE.contains(&&*name.text()) {
+                    return;
+                }
+                if scope.trust == Trust::Schema && *name != "default" {
+                    return;
+                }
+                if let Some(key) = words::key(name)
+                    && matches!(key.role, Role::Image | Role::Images)
+                    && scope.trust != Trust::Schema
+                {
+                    let rule = match (is_container && *name == "image", scope.container) {
+                        (true, true) => Some(Rule::PodSpec),
+                        (true, false) => Some(Rule::Container),
+                        _ => None,
+                    };
+                    return self.image(&key, &text, scope, rule);
+                }
+                if scope.below_images
+                    && text::read(&text).is_some_and(|read| read.strength >= Strength::Tagged)
+                {
+                    let key = Key {
+                        prefix: String::new(),
+                        role: Role::Image,
+                    };
+                    return self.image(&key, &text, scope, None);
+                }
+                if scope.below_image && *name == "reference" && scope.trust == Trust::Object {
+                    let key = Key {
+                        prefix: String::new(),
+                        role: Role::Image,
+                    };
+                    return self.image(&key, &text, scope, Some(Rule::PodVolume));
+                }
+                embedded::known_artifact(self, name, &text, scope);
+                self.string_of(name, &text, scope);
+            }
+            Value::Map(map) => match &**name {
+                b"annotations" if self.parent_is("metadata") => self.annotations(map, scope),
+                b"labels" | b"matchLabels" | b"nodeSelector" => {}
+                _ => {
+                    let role = words::key(name).map(|key| key.role);
+                    let below = Scope {
+                        below_image: matches!(role, Some(Role::Image | Role::Images)),
+                        below_images: role == Some(Role::Images),
+                        ..below
+                    };
+                    self.value(value, below);
+                }
+            },
+            Value::List(list) => match &**name {
+                b"containers" | b"initContainers" | b"ephemeralContainers" => {
+                    let below = Scope {
+                        container: true,
+                        ..below
+                    };
+                    self.list(list, below);
+                }
+                b"refs" if self.parent_is("install") || self.parent_is("follow") => {
+                    embedded::falco_artifacts(self, list, below);
+                }
+                _ if holds_arguments(name) => super::arguments::list(self, list, below),
+                _ => {
+                    let key = words::key(name);
+                    let many = key.is_some_and(|key| matches!(key.role, Role::Images | Role::Image));
+                    let below = Scope {
+                        below_image: many,
+                        below_images: many,
+                        ..below
+                    };
+                    self.list(list, below);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, list: &List, scope: Scope) {
+        let done = super::arguments::variables(self, list, scope);
+        for (at, item) in list.iter().enumerate() {
+            if done.contains(&at) {
+                continue;
+            }
+            self.path.push(Step::Index(at));
+            match item {
+                Value::String(text) if scope.below_images => {
+                    let key = Key {
+                        prefix: String::new(),
+                        role: Role::Image,
+                    };
+                    self.image(&key, &text.text(), scope, None);
+                }
+                // The objects of a template of OpenShift, or of a bundle: each is an object of its own.
+                Value::Map(map)
+                    if scope.trust == Trust::Object
+                        && map.contains(b"apiVersion")
+                        && map.contains(b"kind")
+                        && map.contains(b"metadata") =>
+                {
+                    deeper(|| self.object(item));
+                }
+                _ => self.value(item, scope),
+            }
+            self.path.pop();
+        }
+    }
+
+    /// `{name: …, value: …}`, as in lists of variables and of parameters.
+    fn named_value(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        let find = |wanted: &str| entries.iter().position(|(name, _)| *name == wanted);
+        let Some(Value::String(name)) = find("name").and_then(|at| entries.get(at)).map(|entry| &entry.1)
+        else {
+            return;
+        };
+        for key in ["value", "default", "defaultValue"] {
+            if let Some(at) = find(key)
+                && let Some((step, Value::String(text))) = entries.get(at)
+                && let Some(done) = done.get_mut(at)
+            {
+                *done = true;
+                self.path.push(Step::Key(step.clone()));
+                super::arguments::variable(self, name, &text.text(), scope);
+                self.path.pop();
+            }
+        }
+    }
+
+    /// `{kind: DockerImage, name: …}`, where OpenShift takes images from.
+    fn docker_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        let is = |(name, value): &(Str, Value)| {
+            *name == "kind" && matches!(value, Value::String(kind) if *kind == "DockerImage")
+        };
+        if !entries.iter().any(is) {
+            return;
+        }
+        if let Some(at) = entries.iter().position(|(name, _)| *name == "name")
+            && let Some((step, Value::String(text))) = entries.get(at)
+            && let Some(done) = done.get_mut(at)
+        {
+            *done = true;
+            let key = Key {
+                prefix: String::new(),
+                role: Role::Image,
+            };
+            self.path.push(Step::Key(step.clone()));
+            self.image(&key, &text.text(), scope, Some(Rule::ImageStream));
+            self.path.pop();
+        }
+    }
+
+    /// References that several keys of one map make.
+    fn composed(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        if scope.trust == Trust::Schema {
+            return;
+        }
+        let texts: Vec<(usize, Key, String)> = entries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, (name, value))| Some((at, words::key(name)?, scalar(value)?)))
+            .collect();
+        let parts: Vec<Part<'_>> = texts
+            .iter()
+            .map(|(at, key, text)| Part {
+                at: *at,
+                key: key.clone(),
+                text: text.trim(),
+            })
+            .collect();
+        let chart = |(name, value): &(Str, Value)| {
+            matches!(&**name, b"chart" | b"chartName" | b"targetRevision")
+                && matches!(value, Value::String(text) if !text.is_empty())
+        };
+        let around = Around {
+            below_image: scope.below_image,
+            chart: entries.iter().any(chart),
+        };
+        for one in compose(&parts, around) {
+            let (at, parts) = match &one {
+                Composed::Whole { at, parts, .. } | Composed::Open { at, parts, .. } => (*at, parts.clone()),
+            };
+            for part in parts {
+                if let Some(done) = done.get_mut(part) {
+                    *done = true;
+                }
+            }
+            let Some((name, _)) = entries.get(at) else {
+                continue;
+            };
+            self.path.push(Step::Key(name.clone()));
+            self.made(&one, scope);
+            self.path.pop();
+        }
+    }
+
+    /// Tells what keys make together.
+    pub(super) fn made(&mut self, composed: &Composed, scope: Scope) {
+        match composed {
+            Composed::Whole { written, plain, .. } => {
+                let rule = if *plain { Rule::ImageMap } else { Rule::Sibling };
+                if let Some(read) = text::read(written) {
+                    self.add(read.reference, rule, written, scope);
+                }
+            }
+            Composed::Open { repository, .. } => {
+                if scope.trust == Trust::Values {
+                    if let Some(read) = text::read(repository) {
+                        let place = self.place();
+                        self.sink.add(
+                            read.reference,
+                            Content::Image,
+                            Rule::ValuesVersion,
+                            repository,
+                            place,
+                        );
+                    }
+                    return;
+                }
+                let place = self.place();
+                self.sink.notice(Gap::Incomplete, repository, place);
+            }
+        }
+    }
+
+    /// Remembers hub and tag of a map for what is below it, as Istio's values have them.
+    fn hub(&mut self, map: &Map) -> bool {
+        let hub = text_of(map, "hub");
+        let mut tag = map.get(b"tag").and_then(|tag| scalar(&tag)).unwrap_or_default();
+        if hub.is_empty() || tag.is_empty() || text::read(&hub).is_none() {
+            return false;
+        }
+        let variant = text_of(map, "variant");
+        if !variant.is_empty() && !tag.ends_with(&variant) {
+            tag = format!("{tag}-{variant}");
+        }
+        self.hubs.push((hub, tag));
+        true
+    }
+
+    /// The value of a key that names an image; `rule` where the shape says more than the key.
+    pub(super) fn image(&mut self, key: &Key, text: &str, scope: Scope, rule: Option<Rule>) {
+        let text = text.trim();
+        let plain = scope.trust == Trust::Object && rule.is_some();
+        if text.is_empty() {
+            if plain {
+                self.gap(Gap::Unreadable, "the image is empty");
+            }
+            return;
+        }
+        let text = text.strip_prefix("docker://").unwrap_or(text);
+        let Some(read) = text::read(text) else {
+            return self.not_read(text, scope, plain);
+        };
+        if read.strength <= Strength::Tagged
+            && !text.contains('/')
+            && let Some((hub, tag)) = self.hubs.last()
+        {
+            let tag = if read.strength == Strength::Tagged {
+                String::new()
+            } else {
+                format!(":{tag}")
+            };
+            let written = format!("{hub}/{text}{tag}");
+            if let Some(read) = text::read(&written) {
+                self.add(read.reference, Rule::Hub, &written, scope);
+            }
+            return;
+        }
+        let weak = read.strength < Strength::Tagged;
+        if rule.is_none()
+            && weak
+            && (words::shows_no_container(&key.prefix) || key.prefix.split(' ').any(|word| word == "image"))
+        {
+            return;
+        }
+        let rule = rule.unwrap_or(if weak { Rule::ImageWord } else { Rule::ImageKey });
+        self.add(read.reference, rule, text, scope);
+    }
+
+    /// What stands for an image and is no reference: several, a document, or something a person must see.
+    fn not_read(&mut self, text: &str, scope: Scope, plain: bool) {
+        let before = self.sink.findings.len();
+        if !plain && text.contains([',', ';', ' ', '\n', '=', '{', '"']) {
+            for (_, token) in text::tokens(text) {
+                if let Some(read) = text::read(token)
+                    && read.strength >= Strength::Tagged
+                {
+                    self.add(read.reference, Rule::ImageKey, token, scope);
+                }
+            }
+        }
+        if self.sink.findings.len() > before || scope.trust == Trust::Values {
+            return;
+        }
+        let template = text.contains("{{") || text.contains("${") || text.contains("$(");
+        let address =
+            text.contains("://") || text.starts_with(['/', '.']) || text.contains(char::is_whitespace);
+        let path = text.contains('/') && text.contains(':');
+        if plain || template || (path && !address) {
+            self.gap(Gap::Unreadable, text);
+        }
+    }
+
+    /// A string of a list, or alone.
+    fn string(&mut self, text: &str, scope: Scope) {
+        self.string_of(&Str::default(), text, scope);
+    }
+
+    /// A string of which the key says nothing.
+    pub(super) fn string_of(&mut self, name: &Str, text: &str, scope: Scope) {
+        if scope.trust == Trust::Schema {
+            if let Some(read) = text::read_full(text) {
+                self.add(read.reference, Rule::SchemaDefault, text, scope);
+            }
+            return;
+        }
+        if embedded::is_document(name, text) && embedded::document(self, name, text, scope) {
+            return;
+        }
+        self.references(text, scope, Rule::Reference);
+    }
+
+    /// The whole references in a text.
+    pub(super) fn references(&mut self, text: &str, scope: Scope, rule: Rule) {
+        if !text.contains('/') || !text.contains([':', '@']) {
+            return;
+        }
+        let found: Vec<_> = text::references(text).collect();
+        for (at, token, read) in found {
+            if text.contains('\n') {
+                let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+                self.into(&format!("line {line}"), |walker| {
+                    walker.add(read.reference, rule, token, scope);
+                });
+            } else {
+                self.add(read.reference, rule, token, scope);
+            }
+        }
+    }
+
+    fn annotations(&mut self, map: &Map, scope: Scope) {
+        for (name, value) in map.entries() {
+            let Value::String(text) = value else {
+                continue;
+            };
+            let text = text.text();
+            let Some(read) = text::read(&text).filter(|read| read.strength >= Strength::Tagged) else {
+                continue;
+            };
+            // What stands behind the domain of the name.
+            let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let says_image = words::key(last).is_some_and(|key| key.role == Role::Image);
+            let rule = match (says_image, read.strength) {
+                (true, _) => Rule::AnnotationKey,
+                (false, Strength::Full) => Rule::AnnotationReference,
+                _ => continue,
+            };
+            self.path.push(Step::Key(name));
+            self.add(read.reference, rule, &text, scope);
+            self.path.pop();
+        }
+    }
+
+    /// Adds a finding; the class is the rule's, as far as the document allows it.
+    pub(super) fn add(
+        &mut self,
+        reference: airlock_types::Reference,
+        rule: Rule,
+        written: &str,
+        scope: Scope,
+    ) {
+        let rule = scope.trust.rule(rule);
+        let place = self.place();
+        self.sink.add(reference, Content::Image, rule, written, place);
+    }
+
+    pub(super) fn gap(&mut self, gap: Gap, text: &str) {
+        let place = self.place();
+        self.sink.notice(gap, text, place);
+    }
+
+    pub(super) fn enter(&mut self, name: &str) {
+        self.path.push(Step::Key(name.into()));
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.path.pop();
+    }
+
+    pub(super) fn index(&mut self, at: usize, then: impl FnOnce(&mut Self)) {
+        self.path.push(Step::Index(at));
+        then(self);
+        self.path.pop();
+    }
+
+    /// Does something inside a document of a string.
+    pub(super) fn into(&mut self, what: &str, then: impl FnOnce(&mut Self)) {
+        self.path.push(Step::Into(what.to_owned()));
+        then(self);
+        self.path.pop();
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Whether the object is of an API group.
+    pub(super) fn is_of(&self, group: &str) -> bool {
+        let object = self.object.as_ref();
+        object.is_some_and(|object| object.api_version.split('/').next() == Some(group))
+    }
+
+    fn parent_is(&self, name: &str) -> bool {
+        let parent = self.path.len().checked_sub(2).and_then(|at| self.path.get(at));
+        matches!(parent, Some(Step::Key(key)) if *key == name)
+    }
+
+    /// Where the walk is.
+    pub(super) fn place(&self) -> Place {
+        let mut path = String::new();
+        for step in &self.path {
+            match step {
+                Step::Key(key) => {
+                    let key = key.text();
+                    let simple = key
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+                    if !simple || key.is_empty() {
+                        path.push_str(&format!("[{:?}]", clipped(&key)));
+                    } else {
+                        if !path.is_empty() && !path.ends_with(' ') {
+                            path.push('.');
+                        }
+                        path.push_str(&key);
+                    }
+                }
+                Step::Index(at) => path.push_str(&format!("[{at}]")),
+                Step::Into(what) if what.is_empty() => path.push_str(" > "),
+                Step::Into(what) => path.push_str(&format!(" > {what} ")),
+            }
+        }
+        let path = path.trim().to_owned();
+        Place {
+            source: self.source.clone(),
+            object: self.object.clone(),
+            path,
+        }
+    }
+}
+
+impl Scope {
+    pub(super) const fn new(trust: Trust) -> Self {
+        Self {
+            trust,
+            strings: 0,
+            container: false,
+            below_image: false,
+            below_images: false,
+        }
+    }
+
+    /// The scope of a document inside a string.
+    pub(super) fn embedded(self) -> Self {
+        let trust = match self.trust {
+            Trust::Object | Trust::Soft | Trust::Embedded => Trust::Embedded,
+            other => other,
+        };
+        Self {
+            strings: self.strings + 1,
+            ..Self::new(trust)
+        }
+    }
+}
+
+impl Trust {
+    /// The rule that is told when a rule for objects applies in such a document.
+    const fn rule(self, rule: Rule) -> Rule {
+        match (self, rule) {
+            (Self::Values, _) => Rule::Values,
+            (Self::Schema, _) => Rule::SchemaDefault,
+            (Self::Object, rule) => rule,
+            (
+                _,
+                Rule::PodSpec
+                | Rule::PodVolume
+                | Rule::Container
+                | Rule::ImageKey
+                | Rule::ImageWord
+                | Rule::ImageStream,
+            ) => Rule::EmbeddedKey,
+            (_, Rule::ImageMap) => Rule::EmbeddedMap,
+            (_, Rule::Reference) => Rule::EmbeddedReference,
+            (_, rule) => rule,
+        }
+    }
+}
+
+/// Who an object is.
+fn identity(map: &Map, kind: String) -> Object {
+    let mut object = Object {
+        api_version: text_of(map, "apiVersion"),
+        kind,
+        ..Object::default()
+    };
+    if let Some(Value::Map(metadata)) = map.get(b"metadata") {
+        object.name = text_of(&metadata, "name");
+        if object.name.is_empty() {
+            object.name = text_of(&metadata, "generateName");
+        }
+        object.namespace = text_of(&metadata, "namespace");
+        if let Some(Value::Map(annotations)) = metadata.get(b"annotations") {
+            object.hook = text_of(&annotations, "helm.sh/hook");
+        }
+    }
+    object
+}
+
+/// The text of a key; empty if there is none.
+pub(super) fn text_of(map: &Map, key: &str) -> String {
+    match map.get(key.as_bytes()) {
+        Some(Value::String(text)) => text.text().into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The text of a scalar as it would be put into a reference.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.text().into_owned()),
+        Value::Int(_, value) => Some(value.to_string()),
+        Value::Uint(_, value) => Some(value.to_string()),
+        Value::Float(value) => Some(number::general(*value)),
+        _ => None,
+    }
+}
+
+/// A key is shown as far as anybody reads it.
+fn clipped(key: &str) -> &str {
+    match key.char_indices().nth(200) {
+        Some((end, _)) => key.get(..end).unwrap_or_default(),
+        None => key,
+    }
+}
+
+/// The documents of a text, for what is inside strings.
+pub(super) fn documents_of(text: &str) -> impl Iterator<Item = &str> {
+    documents::split(text)
+}
