@@ -140,40 +140,7 @@ impl Parser<'_, '_> {
     fn header(&mut self) -> Result<()> {
         self.cursor.skip('[');
         let array = self.cursor.accept('[')?;
-        let mut key: Vec<Name> = Vec::new();
-        loop {
-            self.cursor.blanks()?;
-            let name = match self.cursor.peek()? {
-                None | Some(']') => {
-                    return self
-                        .cursor
-                        .wrong("unexpected end of table name (table names cannot be empty)");
-                }
-                Some('.') => {
-                    return self
-                        .cursor
-                        .wrong("unexpected table separator (table names cannot be empty)");
-                }
-                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
-                Some(_) => self.cursor.bare()?,
-            };
-            if key.is_empty() {
-                self.line = self.cursor.line;
-            }
-            self.push_part(&mut key, name)?;
-            self.cursor.blanks()?;
-            match self.cursor.peek()? {
-                Some('.') => self.cursor.skip('.'),
-                Some(']') => break self.cursor.skip(']'),
-                other => {
-                    let text = format!(
-                        "expected '.' or ']' to end table name, but got {} instead",
-                        quote_char(other)
-                    );
-                    return self.wrong_after(other, text);
-                }
-            }
-        }
+        let key = self.key(']')?;
         if array {
             match self.cursor.peek()? {
                 Some(']') => self.cursor.skip(']'),
@@ -207,6 +174,59 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
+    /// Parts with dots between, and what ends them: the `]` of a table, or the `=` behind a key.
+    fn key(&mut self, end: char) -> Result<Vec<Name>> {
+        let of_table = end == ']';
+        let mut key: Vec<Name> = Vec::new();
+        loop {
+            self.cursor.blanks()?;
+            let name = match self.cursor.peek()? {
+                Some('.') if of_table => {
+                    return self
+                        .cursor
+                        .wrong("unexpected table separator (table names cannot be empty)");
+                }
+                Some('.') => return self.cursor.wrong("unexpected '.'"),
+                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
+                Some(found) if found != end => self.cursor.bare()?,
+                _ if of_table => {
+                    return self
+                        .cursor
+                        .wrong("unexpected end of table name (table names cannot be empty)");
+                }
+                _ => return self.cursor.wrong("unexpected '='"),
+            };
+            if key.is_empty() {
+                self.line = self.cursor.line;
+            }
+            self.push_part(&mut key, name)?;
+            self.cursor.blanks()?;
+            match self.cursor.peek()? {
+                Some('.') => self.cursor.skip('.'),
+                Some(found) if found == end => {
+                    self.cursor.skip(end);
+                    return Ok(key);
+                }
+                other if of_table => {
+                    let found = quote_char(other);
+                    let text = format!("expected '.' or ']' to end table name, but got {found} instead");
+                    return self.wrong_after(other, text);
+                }
+                None => {
+                    return self
+                        .cursor
+                        .wrong_here("unexpected EOF; expected key separator '='");
+                }
+                other => {
+                    let found = quote_char(other);
+                    return self
+                        .cursor
+                        .wrong(format!("expected '.' or '=', but got {found} instead"));
+                }
+            }
+        }
+    }
+
     fn quoted_name(&mut self, quote: char) -> Result<Name> {
         self.cursor.skip(quote);
         self.cursor.string(quote)
@@ -221,36 +241,7 @@ impl Parser<'_, '_> {
             Some('.') => return self.cursor.wrong("unexpected '.': keys cannot start with a '.'"),
             Some(_) => {}
         }
-        let mut key: Vec<Name> = Vec::new();
-        loop {
-            self.cursor.blanks()?;
-            let name = match self.cursor.peek()? {
-                None | Some('=') => return self.cursor.wrong("unexpected '='"),
-                Some('.') => return self.cursor.wrong("unexpected '.'"),
-                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
-                Some(_) => self.cursor.bare()?,
-            };
-            if key.is_empty() {
-                self.line = self.cursor.line;
-            }
-            self.push_part(&mut key, name)?;
-            self.cursor.blanks()?;
-            match self.cursor.peek()? {
-                Some('.') => self.cursor.skip('.'),
-                Some('=') => break self.cursor.skip('='),
-                None => {
-                    return self
-                        .cursor
-                        .wrong_here("unexpected EOF; expected key separator '='");
-                }
-                other => {
-                    return self.cursor.wrong(format!(
-                        "expected '.' or '=', but got {} instead",
-                        quote_char(other)
-                    ));
-                }
-            }
-        }
+        let mut key = self.key('=')?;
         let last = key.pop().unwrap_or_default();
         self.current.clone_from(&last);
         for part in &key {

@@ -4,7 +4,7 @@ use super::{Duration, Zone, layout};
 use crate::{
     calendar::days_in,
     call::World,
-    value::{Kind, Method, Object, Str, Value},
+    value::{Field, Kind, Method, Object, Str, UintType, Value},
 };
 
 /// A moment in a time zone. Sums that do not fit come out at the other end of time, as in Go.
@@ -202,6 +202,19 @@ impl Object for Time {
 
     fn stringer(&self) -> Option<Str> {
         Some(layout::format(self, b"2006-01-02 15:04:05.999999999 -0700 MST").into())
+    }
+
+    /// Go's `wall`, `ext` and `loc`.
+    fn fields(&self) -> Option<Vec<Field>> {
+        let zone = match self.zone {
+            Zone::Utc => Field::Nil("*time.Location"),
+            _ => Field::Address,
+        };
+        Some(vec![
+            Field::Value(Value::Uint(UintType::Uint64, self.nanoseconds.into())),
+            Field::Value(Value::int64(self.seconds.wrapping_sub(ZERO))),
+            zone,
+        ])
     }
 
     /// What JSON and YAML show.
