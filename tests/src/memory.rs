@@ -1,6 +1,6 @@
 //! How much memory and time a process takes.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,11 +23,23 @@ pub fn peak(pid: u32) -> Option<u64> {
 
 /// Runs a program that has to succeed, and looks at its memory every millisecond.
 pub fn cost_of(command: &mut Command, limit: Duration) -> Cost {
-    let messages = tempfile::NamedTempFile::new().unwrap();
+    let (cost, output) = cost_and_output(command, limit);
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    cost
+}
+
+/// The same for a program that may fail, with what it printed.
+pub fn cost_and_output(command: &mut Command, limit: Duration) -> (Cost, Output) {
+    let [out, messages] = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
     let start = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(out.reopen().unwrap())
         .stderr(messages.reopen().unwrap())
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
@@ -45,12 +57,13 @@ pub fn cost_of(command: &mut Command, limit: Duration) -> Cost {
         thread::sleep(Duration::from_millis(1));
     };
     let time = start.elapsed();
-    assert!(
-        status.success(),
-        "{command:?}\n{status}\n{}",
-        std::fs::read_to_string(messages.path()).unwrap_or_default()
-    );
-    Cost { time, peak: most }
+    let [stdout, stderr] = [out, messages].map(|file| std::fs::read(file.path()).unwrap());
+    let output = Output {
+        status,
+        stdout,
+        stderr,
+    };
+    (Cost { time, peak: most }, output)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{airlock, build_airlock, command, peers_are_required, run, target};
+use crate::cargo::{airlock, build_airlock, command, run, skipped, target};
 use crate::debian::{KEYRING, Mirrors};
 
 mod inside;
@@ -48,11 +48,7 @@ pub(crate) fn start(options: &Options) -> Result<()> {
         return inside::check(folder, &options.names);
     }
     if let Some(missing) = missing() {
-        println!("SKIPPED apt-node: {missing}");
-        if peers_are_required() {
-            bail!("a peer is missing: {missing}");
-        }
-        return Ok(());
+        return skipped("apt-node", missing);
     }
     build_airlock()?;
     let mirrors = Mirrors::of_this_machine()?;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::cargo::{cargo, command, peers_are_required, root, run, target};
+use crate::cargo::{cargo, command, root, run, skipped, target};
 
 mod base;
 mod sources;
@@ -51,11 +51,7 @@ const PYTHON: &str = "/usr/bin/python3";
 
 pub(crate) fn compare(options: &Options) -> Result<()> {
     if let Some(missing) = missing() {
-        println!("SKIPPED apt-oracle: {missing}");
-        if peers_are_required() {
-            bail!("a peer is missing: {missing}");
-        }
-        return Ok(());
+        return skipped("apt-oracle", missing);
     }
     run(&mut cargo(&[
         "build",

@@ -100,3 +100,12 @@ pub(crate) fn target() -> Result<PathBuf> {
 pub(crate) fn peers_are_required() -> bool {
     std::env::var_os("AIRLOCK_REQUIRE_PEERS").is_some_and(|value| value == "1")
 }
+
+/// Says that something is left out since a peer is missing, which is a failure where peers are required.
+pub(crate) fn skipped(what: &str, missing: &str) -> Result<()> {
+    println!("SKIPPED {what}: {missing}");
+    if peers_are_required() {
+        bail!("a peer is missing: {missing}");
+    }
+    Ok(())
+}

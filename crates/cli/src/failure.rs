@@ -71,7 +71,13 @@ impl Failure {
     }
 
     /// The text for standard error, without colours.
+    ///
+    /// What is foreign in it (names in an archive, the text of a template) cannot steer a terminal or flood it.
     pub(crate) fn render(&self) -> String {
+        tamed(&self.written())
+    }
+
+    fn written(&self) -> String {
         let mut out = format!("error: {}\n", self.error);
         let causes: Vec<String> = self.error.chain().skip(1).map(ToString::to_string).collect();
         // A library that wraps transparently repeats its cause word for word; once is enough.
@@ -96,6 +102,39 @@ impl Failure {
     }
 }
 
+/// How much of one line is shown at each end of it.
+const SHOWN: usize = 1000;
+
+/// The text without control characters, and without the middle of lines that nobody reads: a template that includes
+/// itself a thousand times fails with a thousand places.
+pub(crate) fn tamed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        let head = line.floor_char_boundary(SHOWN);
+        let tail = line.ceil_char_boundary(line.len().saturating_sub(SHOWN));
+        let parts = if line.len() > 3 * SHOWN {
+            [line.get(..head), line.get(tail..)]
+        } else {
+            [Some(line), None]
+        };
+        for (at, part) in parts.into_iter().flatten().enumerate() {
+            if at > 0 {
+                let _ = write!(out, " … {} bytes … ", tail - head);
+            }
+            for char in part.chars() {
+                if char.is_control() && char != '\t' {
+                    out.extend(char.escape_default());
+                } else {
+                    out.push(char);
+                }
+            }
+        }
+        out.push_str(end);
+    }
+    out
+}
+
 /// The hint that an error of one of the libraries carries.
 fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SourceError>() {
@@ -112,4 +151,28 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     let error = error.downcast_ref::<std::io::Error>()?;
     airlock_content::io_hint(error).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_neither_steers_nor_floods_the_terminal() {
+        let failure = Failure::no(anyhow::anyhow!(
+            "a\x1b[2Jb\r\u{9b}c\n  {}é{}",
+            "x".repeat(5000),
+            "y".repeat(999)
+        ));
+        let shown = failure.render();
+        assert!(
+            shown.starts_with("error: a\\u{1b}[2Jb\\r\\u{9b}c\n  xx"),
+            "{shown}"
+        );
+        assert!(
+            shown.ends_with(&format!("x … 4004 bytes … {}\n", "y".repeat(999))),
+            "{shown}"
+        );
+        assert!(shown.len() < 2200, "{}", shown.len());
+    }
 }

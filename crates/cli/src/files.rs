@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -23,11 +23,19 @@ pub(crate) fn exists(what: &str, path: &Path) -> Result<bool> {
 /// Reads a file of at most `limit` bytes that plays the part `what` ("the lock").
 pub(crate) fn read(what: &str, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let about = || format!("{what} could not be read: {}", path.display());
-    let length = fs::metadata(path).with_context(about)?.len();
-    if length > limit {
+    let file = File::open(path).with_context(about)?;
+    // A device or a pipe does not say how long it is.
+    let length = file.metadata().with_context(about)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or_default());
+    if length <= limit {
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .with_context(about)?;
+    }
+    if length.max(bytes.len() as u64) > limit {
         return Err(anyhow::anyhow!("{what} is larger than {limit} bytes: {}", path.display()).into());
     }
-    Ok(fs::read(path).with_context(about)?)
+    Ok(bytes)
 }
 
 /// The same as text.
@@ -176,6 +184,19 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_has_no_end_is_refused_at_the_limit() {
+        let failure = read("the values", Path::new("/dev/zero"), 1 << 20).unwrap_err();
+        assert!(
+            failure
+                .render()
+                .contains("the values is larger than 1048576 bytes: /dev/zero"),
+            "{}",
+            failure.render()
+        );
+        assert_eq!(read("nothing", Path::new("/dev/null"), 0).unwrap(), b"");
     }
 
     #[test]

@@ -90,18 +90,7 @@ fn rendered(question: &Value) -> Result<BTreeMap<String, String>, Box<dyn Error>
         ..ValueSources::default()
     };
     let done = render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
-    let files = done.files.into_iter();
-    Ok(files.map(|(path, bytes)| (path, lossy(&bytes))).collect())
-}
-
-/// Text as Go's JSON has it: each byte that is not UTF-8 is U+FFFD.
-fn lossy(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    out
+    Ok(done.into_texts())
 }
 
 /// The files of a folder; links are followed, as Helm follows them.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
@@ -74,11 +75,15 @@ pub fn inspect(archive: &[u8]) -> Result<ChartMetadata, ChartError> {
 
 /// Reads every file of a packaged chart, with paths below its folder, as Helm does before it renders.
 ///
-/// What Helm refuses is refused in its words (`archive.LoadArchiveFiles`); links are empty files, as they are there.
-pub(crate) fn read(archive: &[u8]) -> Result<Vec<ChartFile>, LoadError> {
+/// What Helm refuses is refused in its words (`archive.LoadArchiveFiles`). Refused besides, since nobody packages a
+/// chart so: paths that lead elsewhere for whoever unpacks the archive, a file that is there twice, links and devices.
+/// Helm passes over the first component of a path whatever it is, takes the last of two files, and has an empty file
+/// for a link.
+pub(crate) fn read(archive: &[u8]) -> Result<Unpacked, LoadError> {
     check_extensions(archive).map_err(load_error)?;
     let mut tar = unpacked(archive);
     let mut files = Vec::new();
+    let mut known = HashSet::new();
     let damaged = |error| load_error(archive_error(error));
     for entry in tar.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
@@ -88,23 +93,41 @@ pub(crate) fn read(archive: &[u8]) -> Result<Vec<ChartFile>, LoadError> {
             continue;
         }
         let path = inside(&name)?;
+        if !kind.is_file() && !kind.is_contiguous() && !kind.is_gnu_sparse() {
+            return Err(LoadError::NotAFile(name));
+        }
+        if !known.insert(path.clone()) {
+            return Err(LoadError::Twice(path));
+        }
         if entry.size() > MAX_FILE {
             return Err(LoadError::FileTooLarge {
                 path: name,
                 limit: MAX_FILE,
             });
         }
-        let mut bytes = Vec::new();
+        // The limit above keeps a false size small.
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default());
         entry.read_to_end(&mut bytes).map_err(damaged)?;
         strip_mark(&mut bytes);
         files.push(ChartFile { path, bytes });
     }
     // What follows the tar's end must be sound too: the gzip checksum stands there.
-    std::io::copy(&mut tar.into_inner(), &mut std::io::sink()).map_err(damaged)?;
+    let mut rest = tar.into_inner();
+    std::io::copy(&mut rest, &mut std::io::sink()).map_err(damaged)?;
     if files.is_empty() {
         return Err(LoadError::Empty);
     }
-    Ok(files)
+    Ok(Unpacked {
+        files,
+        size: MAX_TOTAL - rest.left,
+    })
+}
+
+/// The files of an archive.
+pub(crate) struct Unpacked {
+    pub(crate) files: Vec<ChartFile>,
+    /// What was unpacked for them, headers included.
+    pub(crate) size: u64,
 }
 
 /// Takes a byte order mark off a text, as Helm does.
@@ -119,6 +142,10 @@ fn inside(name: &str) -> Result<String, LoadError> {
     let refuse = |problem: &str| Err(LoadError::Path(problem.to_owned()));
     let delimiter = if name.contains('\\') { '\\' } else { '/' };
     let (folder, rest) = name.split_once(delimiter).unwrap_or((name, ""));
+    // Helm looks only at what is behind the first component.
+    if matches!(folder, "" | "..") || folder.ends_with(':') || name.contains('\0') {
+        return Err(LoadError::NotPlain(name.to_owned()));
+    }
     let rest = rest.replace(delimiter, "/");
     if rest.starts_with('/') {
         return refuse("chart illegally contains absolute paths");

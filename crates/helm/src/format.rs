@@ -33,7 +33,7 @@ mod yaml;
 
 pub use functions::{functions, helm3_functions};
 pub use json::{JsonStyle, from_json, to_json};
-pub(crate) use text::quote;
+pub(crate) use text::{lossy, quote};
 pub use toml::{TomlDialect, from_toml, to_toml};
 pub(crate) use yaml::from_yaml_kept;
 pub use yaml::{from_yaml, from_yaml_list, from_yaml_map, to_yaml, to_yaml_pretty, yaml_documents};

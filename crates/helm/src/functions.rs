@@ -2,7 +2,7 @@
 //!
 //! Here is every function of Sprig 3.3.0's `TxtFuncMap` that Helm 3.19 and 4.2 leave in (they remove `env` and
 //! `expandenv`), except for those that write or read JSON, which are in [`crate::format`]. The names are the same
-//! in both; Helm 4 takes Masterminds/semver 3.5, whose error texts are the ones given here.
+//! in both; those of which Helm 3 has an older release are in [`helm3_functions`]. `fail` is the engine's.
 //!
 //! What fails in Go with an error or a panic fails here with the text of it; what a template sees otherwise is
 //! the same value of the same type. Differences, all of them on purpose:
@@ -14,7 +14,6 @@
 //!   [`World`](crate::call::World) and its clones and used wherever Sprig would make a new one, since making one
 //!   takes longer than rendering a chart. Charts that must not share a key need worlds of different seeds.
 //! - Charts see a machine in UTC whose paths have slashes; time zones are those built in.
-//! - `sortAlpha` of a `[]string` leaves its argument alone, which Sprig sorts in place.
 //! - `keys` and `values` are in the order of the keys, where Go's order changes from run to run.
 //! - Whatever grows draws on the [`Budget`](crate::call::Budget), and so does every loop.
 
@@ -46,8 +45,10 @@ mod urls;
 
 use std::sync::LazyLock;
 
+pub(crate) use dates::{Time, Zone};
 pub use keys::Keys;
 pub(crate) use regex::is_match;
+pub(crate) use semver::{Constraints, Version};
 
 use crate::call::Function;
 
@@ -75,6 +76,11 @@ pub fn functions() -> &'static [Function] {
         all
     });
     &ALL
+}
+
+/// The functions that say something else in Helm 3.
+pub fn helm3_functions() -> &'static [Function] {
+    semver::HELM3
 }
 
 /// The function of this name.

@@ -53,7 +53,10 @@
 //!   refers to another address is refused.
 //! - Random functions draw from a seed, and `now` is what the caller says. Where Go walks over maps in random order
 //!   (`keys`, `values`, charts in `charts/` that `Chart.yaml` does not list), the order is that of the names.
-//! - A post-renderer gets what is installed without hooks, as in Helm 3 ([`render::Templated::print_with`]).
+//! - A post-renderer gets what is installed without hooks, as in Helm 3 ([`render::Templated::print_with`]). Helm 4
+//!   writes every document anew with an annotation before it hands them to a plugin, hooks among them, and once more
+//!   afterwards.
+//! - Archives with paths that leave them, with one file twice, or with links are refused.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;

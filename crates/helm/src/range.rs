@@ -1,11 +1,11 @@
-//! Versions and version ranges as Helm understands them: those of Masterminds/semver, which are laxer
-//! than Cargo's.
+//! Versions of charts and ranges of them, which Helm takes as Masterminds/semver does.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use semver::{BuildMetadata, Prerelease, Version};
+use crate::chart::Profile;
+use crate::functions::{Constraints, Version};
 
 /// Why a string is not a version or range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,25 +27,22 @@ fn error(what: &'static str, text: &str) -> RangeError {
 /// Orders by SemVer precedence, which ignores build metadata; text decides between equals, so that
 /// sorting is total.
 #[derive(Clone, Debug)]
-pub struct LooseVersion {
-    version: Version,
-    text: Box<str>,
-}
+pub struct LooseVersion(Version);
 
 impl LooseVersion {
     /// As it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.0.original()
     }
 
     /// Whether it comes before a release (`-rc.1`).
     pub fn is_prerelease(&self) -> bool {
-        !self.version.pre.is_empty()
+        self.0.is_prerelease()
     }
 
-    /// The full version, with what was left out as 0.
-    pub fn semver(&self) -> &Version {
-        &self.version
+    /// Which of the two comes first, as SemVer has it: build metadata does not count.
+    pub fn precedence(&self, other: &Self) -> Ordering {
+        self.0.compare(&other.0)
     }
 }
 
@@ -53,24 +50,9 @@ impl FromStr for LooseVersion {
     type Err = RangeError;
 
     fn from_str(s: &str) -> Result<Self, RangeError> {
-        let bad = || error("it is not a semantic version", s);
-        let parts = Parts::parse(s).ok_or_else(bad)?;
-        let number = |part: Part| match part {
-            Part::Number(number) => Some(number),
-            Part::Absent => Some(0),
-            Part::Any => None,
-        };
-        let [major, minor, patch] = parts.numbers.map(number);
-        Ok(Self {
-            version: Version {
-                major: major.ok_or_else(bad)?,
-                minor: minor.ok_or_else(bad)?,
-                patch: patch.ok_or_else(bad)?,
-                pre: parts.pre,
-                build: parts.build,
-            },
-            text: s.into(),
-        })
+        Version::parse(s.as_bytes(), Profile::Helm4)
+            .map(Self)
+            .map_err(|_| error("it is not a semantic version", s))
     }
 }
 
@@ -90,9 +72,8 @@ impl PartialOrd for LooseVersion {
 
 impl Ord for LooseVersion {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.version
-            .cmp_precedence(&other.version)
-            .then_with(|| self.text.cmp(&other.text))
+        self.precedence(other)
+            .then_with(|| self.as_str().cmp(other.as_str()))
     }
 }
 
@@ -104,83 +85,19 @@ pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Number(u64),
-    Any,
-    Absent,
-}
-
-/// A version whose numbers may be left open.
-struct Parts {
-    numbers: [Part; 3],
-    pre: Prerelease,
-    build: BuildMetadata,
-}
-
-impl Parts {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.strip_prefix('v').unwrap_or(text);
-        let (text, build) = match text.split_once('+') {
-            Some((text, build)) => (text, BuildMetadata::new(build).ok().filter(|b| !b.is_empty())?),
-            None => (text, BuildMetadata::EMPTY),
-        };
-        let (text, pre) = match text.split_once('-') {
-            Some((text, pre)) => (text, Prerelease::new(pre).ok().filter(|p| !p.is_empty())?),
-            None => (text, Prerelease::EMPTY),
-        };
-        let mut numbers = [Part::Absent; 3];
-        for (at, part) in text.split('.').enumerate() {
-            *numbers.get_mut(at)? = match part {
-                "x" | "X" | "*" => Part::Any,
-                digits if !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit()) => {
-                    Part::Number(digits.parse().ok()?)
-                }
-                _ => return None,
-            };
-        }
-        Some(Self { numbers, pre, build })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
-    /// No operator, or `=`.
-    Equal,
-    Different,
-    Greater,
-    Less,
-    GreaterOrEqual,
-    LessOrEqual,
-    Tilde,
-    Caret,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Comparator {
-    operator: Operator,
-    bound: Version,
-    /// How many of major, minor and patch were given.
-    given: usize,
-}
-
 /// A version range: comparators joined by commas or spaces (all must hold), groups of them by `||`.
 ///
-/// Pre-releases match only a comparator that names one itself (`>=1.2-0`).
+/// Pre-releases match only a group in which a comparator names one itself (`>=1.2-0`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRange {
     text: Box<str>,
-    groups: Vec<Vec<Comparator>>,
+    constraints: Constraints,
 }
 
 impl VersionRange {
     /// Whether a version is in the range.
     pub fn matches(&self, version: &LooseVersion) -> bool {
-        self.groups.iter().any(|group| {
-            group
-                .iter()
-                .all(|comparator| comparator.matches(&version.version))
-        })
+        self.constraints.check(&version.0)
     }
 
     /// The highest version in the range.
@@ -190,12 +107,7 @@ impl VersionRange {
 
     /// Whether exactly one full version is meant, so that it can be asked for without a list.
     pub fn is_exact(&self) -> bool {
-        match self.groups.as_slice() {
-            [group] => {
-                matches!(group.as_slice(), [only] if only.operator == Operator::Equal && only.given == 3)
-            }
-            _ => false,
-        }
+        self.constraints.is_exact()
     }
 }
 
@@ -209,121 +121,16 @@ impl FromStr for VersionRange {
     type Err = RangeError;
 
     fn from_str(s: &str) -> Result<Self, RangeError> {
-        let bad = || {
+        let bad = |_| {
             error(
                 "it is not a version range, such as \"1.2.3\", \"~1.2\" or \">=1.2, <2\"",
                 s,
             )
         };
-        let groups = s
-            .split("||")
-            .map(|group| parse_group(group).filter(|group| !group.is_empty()))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(bad)?;
         Ok(Self {
             text: s.trim().into(),
-            groups,
+            constraints: Constraints::parse(s.as_bytes(), Profile::Helm4).map_err(bad)?,
         })
-    }
-}
-
-fn parse_group(text: &str) -> Option<Vec<Comparator>> {
-    let mut out = Vec::new();
-    let words: Vec<&str> = text
-        .split(|c: char| c == ',' || c.is_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        at += 1;
-        // `1.2 - 1.4`
-        if words.get(at) == Some(&"-") {
-            out.push(Comparator::new(Operator::GreaterOrEqual, word)?);
-            out.push(Comparator::new(Operator::LessOrEqual, words.get(at + 1)?)?);
-            at += 2;
-            continue;
-        }
-        let end = word.find(|c: char| !"<>=!~^".contains(c)).unwrap_or(word.len());
-        let operator = operator(&word[..end])?;
-        let version = if end == word.len() {
-            at += 1;
-            *words.get(at - 1)?
-        } else {
-            &word[end..]
-        };
-        out.push(Comparator::new(operator, version)?);
-    }
-    Some(out)
-}
-
-fn operator(text: &str) -> Option<Operator> {
-    Some(match text {
-        "" | "=" | "==" => Operator::Equal,
-        "!=" => Operator::Different,
-        ">" => Operator::Greater,
-        "<" => Operator::Less,
-        ">=" | "=>" => Operator::GreaterOrEqual,
-        "<=" | "=<" => Operator::LessOrEqual,
-        "~" | "~>" => Operator::Tilde,
-        "^" => Operator::Caret,
-        _ => return None,
-    })
-}
-
-impl Comparator {
-    fn new(operator: Operator, text: &str) -> Option<Self> {
-        let Parts { numbers, pre, build } = Parts::parse(text)?;
-        // Whatever follows an open part is open too: `1.x.3` means `1`.
-        let given = numbers
-            .iter()
-            .take_while(|part| matches!(part, Part::Number(_)))
-            .count();
-        let number = |at: usize| match numbers[at] {
-            Part::Number(number) if at < given => number,
-            _ => 0,
-        };
-        let bound = Version {
-            major: number(0),
-            minor: number(1),
-            patch: number(2),
-            pre,
-            build,
-        };
-        Some(Self {
-            operator,
-            bound,
-            given,
-        })
-    }
-
-    fn matches(&self, version: &Version) -> bool {
-        if !version.pre.is_empty() && self.bound.pre.is_empty() {
-            return false;
-        }
-        let order = version.cmp_precedence(&self.bound);
-        let numbers = [version.major, version.minor, version.patch];
-        let bound = [self.bound.major, self.bound.minor, self.bound.patch];
-        // How the parts that were given compare; an open part equals everything.
-        let given = numbers[..self.given].cmp(&bound[..self.given]);
-        let same = |count: usize| numbers[..count.min(self.given)] == bound[..count.min(self.given)];
-        match self.operator {
-            Operator::Equal if self.given < 3 => order.is_ge() && given.is_eq(),
-            Operator::Equal => order.is_eq(),
-            Operator::Different if self.given < 3 => given.is_ne(),
-            Operator::Different => order.is_ne(),
-            Operator::Greater if self.given < 3 => given.is_gt(),
-            Operator::Greater => order.is_gt(),
-            Operator::Less => order.is_lt(),
-            Operator::GreaterOrEqual => order.is_ge(),
-            Operator::LessOrEqual if self.given < 3 => given.is_le(),
-            Operator::LessOrEqual => order.is_le(),
-            Operator::Tilde => order.is_ge() && same(2),
-            // Up to the first number that is not 0, which a change of would break something.
-            Operator::Caret => {
-                let fixed = bound[..self.given].iter().position(|number| *number > 0);
-                order.is_ge() && same(fixed.map_or(self.given, |at| at + 1))
-            }
-        }
     }
 }
 

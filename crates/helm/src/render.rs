@@ -17,6 +17,7 @@ mod failure;
 mod files;
 mod glob;
 mod metadata;
+mod name;
 mod order;
 mod schema;
 mod tree;
@@ -28,12 +29,13 @@ use std::sync::Arc;
 pub use assemble::{Hook, Manifest, ShowOnly, TemplateOptions, Templated, template};
 pub use capabilities::{Capabilities, KubeVersion, KubeVersionError};
 pub use failure::RenderError;
+pub use name::release_name;
 pub use values::{SetError, ValueSources};
 
 use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
-use crate::value::{Map, MapType, Value};
+use crate::value::{Map, MapType};
 use tree::Node;
 use values::Coalescer;
 
@@ -121,6 +123,16 @@ pub struct Rendered {
     pub cost: Cost,
 }
 
+impl Rendered {
+    /// The files as text, as Go writes them into JSON: each byte that is no part of a character is U+FFFD.
+    pub fn into_texts(self) -> BTreeMap<String, String> {
+        let files = self.files.into_iter();
+        files
+            .map(|(path, bytes)| (path, crate::format::lossy(&bytes).into_owned()))
+            .collect()
+    }
+}
+
 /// What a rendering has cost, in the measures of [`Limits`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -163,27 +175,6 @@ pub fn render(
         memory: budget.bytes(),
     };
     Ok(rendered)
-}
-
-/// The values that templates of the chart itself see as `.Values`.
-///
-/// The errors are those of [`render`], as far as they are about values.
-pub fn coalesced_values(
-    chart: &Chart,
-    values: &ValueSources,
-    options: &Options,
-    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-) -> Result<Value, RenderError> {
-    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    let given: Map = values.merge(options.profile, &mut budget, read)?;
-    let mut warnings = Vec::new();
-    let mut coalescer = Coalescer {
-        profile: options.profile,
-        warnings: &mut warnings,
-        budget: &mut budget,
-    };
-    let (_, coalesced) = prepare(chart, &given, &mut coalescer)?;
-    Ok(Value::Map(coalesced))
 }
 
 /// The tree of charts that are on, and the values of the chart and of all below it.
@@ -282,7 +273,7 @@ mod tests {
             let result = render(&chart, &ValueSources::default(), &options, &mut |_| {
                 Err(String::new())
             });
-            assert!(matches!(result, Err(RenderError::Limit(_))), "{result:?}");
+            assert!(result.as_ref().is_err_and(RenderError::is_limit), "{result:?}");
         }
     }
 

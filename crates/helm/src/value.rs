@@ -12,7 +12,7 @@ mod string;
 
 pub use list::{List, ListType};
 pub use map::{Map, MapType};
-pub use object::{Method, Object};
+pub use object::{Field, Method, Object};
 pub use string::Str;
 
 use std::rc::Rc;

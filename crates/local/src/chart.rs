@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use airlock_content::{SourceError, SourceErrorKind};
@@ -151,9 +152,16 @@ impl Walk<'_> {
 
 /// The real path of what may be a symbolic link, if that is in the chart.
 fn inside(root: &Path, path: &Path) -> Result<PathBuf, SourceError> {
-    let real = path
-        .canonicalize()
-        .map_err(local("the file cannot be read", path))?;
+    let real = path.canonicalize().map_err(|cause| {
+        let nowhere = cause.kind() == ErrorKind::NotFound;
+        let error = local("the file cannot be read", path)(cause);
+        if nowhere {
+            // Its folder has just listed it.
+            error.hint("it is a symbolic link that leads nowhere: take it away, or name it in .helmignore")
+        } else {
+            error
+        }
+    })?;
     if real.starts_with(root) {
         return Ok(real);
     }

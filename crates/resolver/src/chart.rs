@@ -1,18 +1,23 @@
 //! Charts, from wherever they come, as the standard Helm artifact.
 
-use airlock_content::{ManifestSelector, MetadataSource, SourceError, SourceErrorKind, digest_of};
+use airlock_content::{
+    FetchedManifest, ManifestSelector, MetadataSource, Origin, Reporter, SourceError, SourceErrorKind,
+    digest_of,
+};
 use airlock_helm::{
     ChartMetadata, LooseVersion, MAX_INDEX, VersionRange, chart_versions, choose, config_json, manifest_json,
 };
 use airlock_spec::lock::{Artifact, Kind, Pin, Source};
 use airlock_spec::manifest::ChartSource;
-use airlock_types::{Descriptor, Digest, Manifest, Reference, Tag, media_type};
+use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, Reference, Tag, media_type};
+use bytes::Bytes;
 use url::Url;
 
 use crate::ask::{Asker, read};
 use crate::error::Cause;
 use crate::pins::sorted;
 use crate::request::Request;
+use crate::resolve::Options;
 use crate::{image, names};
 
 /// The largest chart archive that is read. Helm refuses charts far below that.
@@ -67,6 +72,80 @@ fn no_version<'a>(range: &VersionRange, versions: impl Iterator<Item = &'a Loose
     }
 }
 
+/// Where the index of a repository has a version of a chart.
+struct Place {
+    version: String,
+    url: Url,
+    /// What the index says of the archive.
+    digest: Option<Digest>,
+}
+
+impl Place {
+    /// The version of a chart that is wanted.
+    async fn find<S: MetadataSource>(
+        asker: &Asker<'_, S>,
+        repo: &Url,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Self, Cause> {
+        let range = range(version)?;
+        let index = asker.shared_document(&index_url(repo), MAX_INDEX).await?;
+        let versions = chart_versions(&index, name)?;
+        let chosen = choose(&versions, version.unwrap_or_default(), &range)
+            .ok_or_else(|| no_version(&range, versions.iter().map(|version| &version.version)))?;
+        let version = chosen.version.as_str().to_owned();
+        match chosen.url(repo) {
+            Some(url) => Ok(Self {
+                version,
+                url,
+                digest: chosen.digest,
+            }),
+            None => Err(Cause::NoAddress(version)),
+        }
+    }
+
+    /// What the address means if it is in a registry: some repositories only point there.
+    fn in_registry(&self) -> Result<Option<Reference>, Cause> {
+        let Some(address) = self.url.as_str().strip_prefix("oci://") else {
+            return Ok(None);
+        };
+        let bad = |_| Cause::NoAddress(self.version.clone());
+        address.parse().map(Some).map_err(bad)
+    }
+
+    fn check(&self, repo: &Url, actual: Digest) -> Result<(), Cause> {
+        match self.digest {
+            Some(expected) if expected != actual => Err(Cause::Digest {
+                expected,
+                announced_by: format!("index of {repo}"),
+                actual,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The archive, which is the chart that the index says it is.
+    async fn archive<S: MetadataSource>(
+        &self,
+        asker: &Asker<'_, S>,
+        repo: &Url,
+        name: &str,
+    ) -> Result<(Bytes, ChartMetadata), Cause> {
+        let archive = asker.document(&self.url, MAX_CHART).await?;
+        self.check(repo, digest_of(&archive))?;
+        let metadata = airlock_helm::inspect(&archive)?;
+        if metadata.name != name
+            || metadata.version.trim_start_matches('v') != self.version.trim_start_matches('v')
+        {
+            return Err(Cause::OtherChart(format!(
+                "{} {}",
+                metadata.name, metadata.version
+            )));
+        }
+        Ok((archive, metadata))
+    }
+}
+
 async fn from_repository<S: MetadataSource>(
     asker: &Asker<'_, S>,
     request: &Request,
@@ -74,49 +153,19 @@ async fn from_repository<S: MetadataSource>(
     name: &str,
     version: Option<&str>,
 ) -> Result<Artifact, Cause> {
-    let range = range(version)?;
-    let index = asker.shared_document(&index_url(repo), MAX_INDEX).await?;
-    let versions = chart_versions(&index, name)?;
-    let chosen = choose(&versions, version.unwrap_or_default(), &range)
-        .ok_or_else(|| no_version(&range, versions.iter().map(|version| &version.version)))?;
-    let url = chosen
-        .url(repo)
-        .ok_or_else(|| Cause::NoAddress(chosen.version.as_str().to_owned()))?;
-    if let Some(found) = airlock_spec::secret_in(&url) {
-        let version = chosen.version.as_str().to_owned();
+    let place = Place::find(asker, repo, name, version).await?;
+    if let Some(found) = airlock_spec::secret_in(&place.url) {
+        let version = place.version;
         return Err(Cause::SecretAddress { version, found });
     }
-    let same = |actual: Digest| match chosen.digest {
-        Some(expected) if expected != actual => {
-            let announced_by = format!("index of {repo}");
-            Err(Cause::Digest {
-                expected,
-                announced_by,
-                actual,
-            })
-        }
-        _ => Ok(()),
-    };
-    // Some repositories only point into a registry.
-    if let Some(address) = url.as_str().strip_prefix("oci://") {
-        let bad = |_| Cause::NoAddress(chosen.version.as_str().to_owned());
-        let reference: Reference = address.parse().map_err(bad)?;
-        let artifact = from_registry(asker, request, &reference, Some(chosen.version.as_str())).await?;
-        archive_of(&artifact).map_or(Ok(()), same)?;
+    if let Some(reference) = place.in_registry()? {
+        let artifact = from_registry(asker, request, &reference, Some(&place.version)).await?;
+        archive_of(&artifact).map_or(Ok(()), |actual| place.check(repo, actual))?;
         return Ok(artifact);
     }
-    let archive = asker.document(&url, MAX_CHART).await?;
+    let (archive, metadata) = place.archive(asker, repo, name).await?;
     let chart = layer(media_type::HELM_CHART, &archive);
-    same(chart.digest)?;
-    let metadata = airlock_helm::inspect(&archive)?;
-    if metadata.name != name
-        || metadata.version.trim_start_matches('v') != chosen.version.as_str().trim_start_matches('v')
-    {
-        return Err(Cause::OtherChart(format!(
-            "{} {}",
-            metadata.name, metadata.version
-        )));
-    }
+    let url = place.url;
     let provenance = provenance(asker, &url).await?;
     let reference = names::of_repository_chart(repo, name, &metadata.tag())?;
     make(
@@ -195,32 +244,72 @@ fn make(
     })
 }
 
+/// A chart in a registry.
+struct Registered {
+    /// With the tag that was chosen, if none was given.
+    reference: Reference,
+    source: Source,
+    origin: Origin,
+    root: FetchedManifest,
+    manifest: Box<ImageManifest>,
+}
+
+impl Registered {
+    async fn find<S: MetadataSource>(
+        asker: &Asker<'_, S>,
+        reference: &Reference,
+        version: Option<&str>,
+    ) -> Result<Self, Cause> {
+        let source = Source::Registry {
+            repository: reference.repository.clone(),
+        };
+        let origin = crate::origin(&source, asker.folder);
+        let mut reference = reference.clone();
+        if reference.tag.is_none() && reference.digest.is_none() {
+            reference.tag = Some(choose_tag(asker, &reference, version).await?);
+        }
+        let selector = match (reference.digest, &reference.tag) {
+            (Some(digest), _) => ManifestSelector::Digest(digest),
+            (None, tag) => ManifestSelector::Tag(tag.clone().unwrap_or_else(Tag::latest)),
+        };
+        let root = asker.manifest(&origin, &selector).await?;
+        match read(&root)? {
+            Manifest::Image(manifest) if manifest.config.media_type == media_type::HELM_CONFIG => Ok(Self {
+                reference,
+                source,
+                origin,
+                root,
+                manifest,
+            }),
+            Manifest::Image(manifest) => Err(Cause::NotAChart(manifest.effective_artifact_type().to_owned())),
+            Manifest::Index(_) => Err(Cause::NotAChart(root.descriptor.media_type)),
+        }
+    }
+
+    async fn archive<S: MetadataSource>(&self, asker: &Asker<'_, S>) -> Result<Bytes, Cause> {
+        let layers = &mut self.manifest.layers.iter();
+        let Some(chart) = layers.find(|layer| layer.media_type == media_type::HELM_CHART) else {
+            return Err(Cause::NotAChart(
+                self.manifest.effective_artifact_type().to_owned(),
+            ));
+        };
+        Ok(asker.blob(&self.origin, chart, MAX_CHART).await?)
+    }
+}
+
 async fn from_registry<S: MetadataSource>(
     asker: &Asker<'_, S>,
     request: &Request,
     reference: &Reference,
     version: Option<&str>,
 ) -> Result<Artifact, Cause> {
-    let source = Source::Registry {
-        repository: reference.repository.clone(),
-    };
-    let origin = crate::origin(&source, asker.folder);
-    let mut reference = reference.clone();
-    if reference.tag.is_none() && reference.digest.is_none() {
-        reference.tag = Some(choose_tag(asker, &reference, version).await?);
-    }
-    let selector = match (reference.digest, &reference.tag) {
-        (Some(digest), _) => ManifestSelector::Digest(digest),
-        (None, tag) => ManifestSelector::Tag(tag.clone().unwrap_or_else(Tag::latest)),
-    };
-    let root = asker.manifest(&origin, &selector).await?;
-    match read(&root)? {
-        Manifest::Image(manifest) if manifest.config.media_type == media_type::HELM_CONFIG => {}
-        Manifest::Image(manifest) => {
-            return Err(Cause::NotAChart(manifest.effective_artifact_type().to_owned()));
-        }
-        Manifest::Index(_) => return Err(Cause::NotAChart(root.descriptor.media_type)),
-    }
+    let found = Registered::find(asker, reference, version).await?;
+    let Registered {
+        reference,
+        source,
+        root,
+        ..
+    } = found;
     let mut artifact = image::carry(asker, request, Kind::Chart, reference, source, &root, None).await?;
     artifact.version = artifact
         .reference
@@ -228,6 +317,47 @@ async fn from_registry<S: MetadataSource>(
         .as_ref()
         .map(|tag| tag.as_str().replace('_', "+"));
     Ok(artifact)
+}
+
+/// Charts as they are, for those who render them and lock nothing.
+///
+/// The index of a repository is fetched once, however many charts come from it.
+pub struct Charts<'a, S>(Asker<'a, S>);
+
+impl<'a, S: MetadataSource> Charts<'a, S> {
+    /// Asks this source.
+    pub fn new(source: &'a S, options: &'a Options, reporter: &'a dyn Reporter) -> Self {
+        Self(Asker::new(source, options, reporter))
+    }
+
+    /// The packaged chart (`.tgz`) that is meant, checked as [`resolve`](crate::resolve) checks it: against the
+    /// digest of the index or of the manifest, and against the name and version that the index gives.
+    pub async fn archive(&self, chart: &ChartSource) -> Result<Bytes, Cause> {
+        let asker = &self.0;
+        match chart {
+            ChartSource::Repository { repo, name, version } => {
+                let place = Place::find(asker, repo, name, version.as_deref()).await?;
+                if let Some(reference) = place.in_registry()? {
+                    let found = Registered::find(asker, &reference, Some(&place.version)).await?;
+                    let archive = found.archive(asker).await?;
+                    place.check(repo, digest_of(&archive))?;
+                    return Ok(archive);
+                }
+                Ok(place.archive(asker, repo, name).await?.0)
+            }
+            ChartSource::Oci { reference, version } => {
+                let found = Registered::find(asker, reference, version.as_deref()).await?;
+                found.archive(asker).await
+            }
+            ChartSource::Folder { path } => Ok(asker.chart_folder(&asker.folder.join(path)).await?),
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Charts<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Charts").finish_non_exhaustive()
+    }
 }
 
 /// The tag of the newest version in the range; `+` is written `_` in tags.

@@ -54,6 +54,7 @@ mod referrers;
 mod request;
 mod resolve;
 
+pub use chart::Charts;
 pub use check::{CheckError, Drift, Moved, check};
 pub use error::{Cause, Failure, ResolveErrors};
 pub use origin::origin;

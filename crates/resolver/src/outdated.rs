@@ -184,7 +184,7 @@ fn compare<'a>(
         .filter(|version| {
             current
                 .as_ref()
-                .is_none_or(|current| version.semver().cmp_precedence(current.semver()).is_gt())
+                .is_none_or(|current| version.precedence(current).is_gt())
         })
         .collect();
     let text = |version: Option<&&LooseVersion>| version.map(|version| version.as_str().to_owned());

@@ -7,10 +7,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cargo::{cargo, command, peers_are_required, root, run, target};
+use crate::cargo::{cargo, command, root, run, skipped, target};
 use crate::peers;
 
 /// Longer than Helm needs for the largest public chart, by far.
@@ -43,11 +43,7 @@ impl Judges {
     /// Builds ours and starts both. Without Helm this is `None`, said aloud, or a failure where peers are required.
     pub(super) fn start() -> Result<Option<Self>> {
         let Some(python) = peers::helm_python()? else {
-            let missing = "helm-python-sdk is not installed (cargo xtask peers)";
-            println!("SKIPPED: peer {missing}");
-            if peers_are_required() {
-                bail!("a peer is missing: {missing}");
-            }
+            skipped("helm", "helm-python-sdk is not installed (cargo xtask peers)")?;
             return Ok(None);
         };
         run(&mut cargo(&[

@@ -5,6 +5,7 @@ mod desk;
 mod errors;
 mod faults;
 mod guarded;
+mod hostile;
 mod secrets;
 mod template;
 mod upstream;

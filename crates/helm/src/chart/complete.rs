@@ -102,9 +102,10 @@ fn complete(
             })
             .map_err(refuse)?;
         let mut child = match fetched.content {
-            FetchedContent::Archive(bytes) => Chart::from_archive(&bytes, profile)?,
-            FetchedContent::Files(files) => Chart::from_files(files, profile)?,
-        };
+            FetchedContent::Archive(bytes) => Chart::from_archive(&bytes, profile),
+            FetchedContent::Files(files) => Chart::from_files(files, profile),
+        }
+        .map_err(|error| refuse(error.into()))?;
         if !fits(&dependency, &child) {
             let found = format!(
                 "what came is {} {}, not {} {}",
@@ -128,4 +129,160 @@ fn complete(
 fn fits(dependency: &Dependency, chart: &Chart) -> bool {
     chart.metadata.name == dependency.name
         && (dependency.version.is_empty() || is_compatible(&dependency.version, &chart.metadata.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// Charts by name, each with the dependencies that it names; and what was asked for.
+    #[derive(Default)]
+    struct Shelf {
+        charts: Vec<(&'static str, &'static str, &'static str)>,
+        asked: Vec<String>,
+    }
+
+    fn files(name: &str, version: &str, dependencies: &str) -> Vec<ChartFile> {
+        let mut text = format!("apiVersion: v2\nname: {name}\nversion: {version}\ndependencies:\n");
+        for dependency in dependencies.split_whitespace() {
+            let (name, range) = dependency.split_once('=').unwrap();
+            let (name, alias) = name.split_once(':').unwrap_or((name, name));
+            writeln!(
+                text,
+                "- {{name: {name}, alias: {alias}, version: {range:?}, repository: 'https://shelf'}}"
+            )
+            .unwrap();
+        }
+        vec![ChartFile {
+            path: "Chart.yaml".to_owned(),
+            bytes: text.into_bytes(),
+        }]
+    }
+
+    impl Fetch for Shelf {
+        fn fetch(&mut self, wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
+            let Dependency { name, version, .. } = wanted.dependency;
+            self.asked.push(format!(
+                "{name} {version} locked {} for {}",
+                wanted.locked.unwrap_or("-"),
+                wanted.origin.unwrap_or("-")
+            ));
+            let found = self.charts.iter().find(|(known, ..)| known == name);
+            let (name, version, dependencies) = *found.ok_or("it is not on the shelf")?;
+            let files = files(name, version, dependencies);
+            // What needs more cannot be packaged.
+            let content = if dependencies.is_empty() {
+                FetchedContent::Archive(crate::package(files)?)
+            } else {
+                FetchedContent::Files(files)
+            };
+            Ok(Fetched {
+                content,
+                origin: Some(format!("shelf of {name}")),
+            })
+        }
+    }
+
+    fn complete(chart: Vec<ChartFile>, shelf: &mut Shelf) -> Result<Chart, LoadError> {
+        let mut chart = Chart::from_files(chart, Profile::Helm4)?;
+        chart.complete(Profile::Helm4, shelf)?;
+        Ok(chart)
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_at_every_level() {
+        let mut site = files("site", "1.0.0", "here=1.x web=~1.2 cache:a=2 cache:b=2 cache:c=3");
+        for (path, text) in [
+            (
+                "Chart.lock",
+                "dependencies:\n- {name: web, version: 1.2.3, repository: 'https://shelf'}\n",
+            ),
+            (
+                "charts/here/Chart.yaml",
+                "apiVersion: v2\nname: here\nversion: 1.0.0\ndependencies:\n- {name: db, version: '1', repository: 'https://shelf'}\n",
+            ),
+        ] {
+            site.push(ChartFile {
+                path: path.to_owned(),
+                bytes: text.as_bytes().to_vec(),
+            });
+        }
+        let mut shelf = Shelf {
+            charts: vec![
+                ("web", "1.2.3", "db=1"),
+                ("db", "1.5.0", ""),
+                ("cache", "2.9.0", ""),
+            ],
+            ..Shelf::default()
+        };
+        let error = complete(site.clone(), &mut shelf).unwrap_err().to_string();
+        // Two aliases share what they need; the third wants another version.
+        assert_eq!(
+            shelf.asked,
+            [
+                "db 1 locked - for -",
+                "web ~1.2 locked 1.2.3 for -",
+                "db 1 locked - for shelf of web",
+                "cache 2 locked - for -",
+                "cache 3 locked - for -",
+            ]
+        );
+        assert_eq!(
+            error,
+            "the dependency cache of site cannot be had: what came is cache 2.9.0, not cache 3"
+        );
+        let text = String::from_utf8(site[0].bytes.clone()).unwrap();
+        site[0].bytes = text.replace("\"3\"", "\"2\"").into_bytes();
+        let chart = complete(site, &mut shelf).unwrap();
+        let names: Vec<&str> = chart
+            .dependencies()
+            .iter()
+            .map(|chart| chart.metadata().name.as_str())
+            .collect();
+        assert_eq!(names, ["here", "web", "cache"]);
+        assert!(
+            chart.missing().is_empty()
+                && chart
+                    .dependencies()
+                    .iter()
+                    .all(|chart| chart.missing().is_empty())
+        );
+    }
+
+    #[test]
+    fn what_comes_is_what_was_asked_for() {
+        for (charts, expected) in [
+            (vec![], "it is not on the shelf"),
+            (vec![("web", "2.0.0", "")], "what came is web 2.0.0, not web 1.x"),
+            (
+                vec![("web", "one", "db=1")],
+                "the dependency web of site cannot be had: validation: chart.metadata.version \"one\" is invalid",
+            ),
+            (
+                vec![("web", "1.0.0", "none=1")],
+                "the dependency none of web cannot be had: it is not on the shelf",
+            ),
+            // The chart needs itself, and two of itself.
+            (
+                vec![("web", "1.0.0", "web=1")],
+                "more than the 16 levels of fetched charts that are allowed",
+            ),
+            (
+                vec![("web", "1.0.0", "db=1 web=1"), ("db", "1.0.0", "web=1")],
+                "that are allowed",
+            ),
+        ] {
+            let mut shelf = Shelf {
+                charts,
+                ..Shelf::default()
+            };
+            let error = complete(files("site", "1.0.0", "web=1.x"), &mut shelf)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(shelf.asked.len() <= MAX_FETCHED, "{}", shelf.asked.len());
+        }
+    }
 }

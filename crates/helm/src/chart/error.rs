@@ -41,6 +41,12 @@ pub enum LoadError {
     /// A path that leaves the chart, or that two readers could take for two different files.
     #[error("the chart holds a path that is not plain and relative: {0:?}")]
     NotPlain(String),
+    /// An archive holds two files of one path.
+    #[error("the chart holds a file twice: {0:?}")]
+    Twice(String),
+    /// An archive holds something that is neither file nor folder.
+    #[error("the chart holds a link or a device where a file belongs: {0:?}")]
+    NotAFile(String),
     /// The chart holds more than Helm takes.
     #[error("decompressed chart is larger than the maximum size {0}")]
     TooLarge(u64),

@@ -13,8 +13,8 @@ use crate::{ChartFile, ChartMetadata, IgnoreRules, archive};
 /// How deep charts may stand in charts, and how many of them there may be; Helm has no bounds.
 const MAX_DEPTH: u64 = 32;
 const MAX_CHARTS: u64 = 2_000;
-/// How much the archives within an archive may hold together: what Helm allows each of them.
-const MAX_NESTED: u64 = 400 << 20;
+/// How much the archives within an archive may hold together; Helm allows each of them 100 MiB.
+const MAX_NESTED: u64 = 256 << 20;
 const MAX_STEPS: u64 = 100_000_000;
 const MAX_MEMORY: u64 = 2 << 30;
 
@@ -73,9 +73,9 @@ impl Loader {
     }
 
     fn archive(&mut self, bytes: &[u8], depth: u64) -> Result<Chart, LoadError> {
-        let files = archive::read(bytes)?;
+        let archive::Unpacked { files, size } = archive::read(bytes)?;
         if depth > 0 {
-            self.nested += files.iter().map(|file| file.bytes.len() as u64).sum::<u64>();
+            self.nested += size;
             if self.nested > MAX_NESTED {
                 return Err(LoadError::Limit {
                     what: "bytes in archives within the archive",

@@ -6,7 +6,7 @@ use crate::{functions::unicode::runes, template::fmt::quoted};
 
 /// The text as `encoding/json` takes it: each byte that is no part of a character becomes U+FFFD. Unlike
 /// [`String::from_utf8_lossy`], which makes one U+FFFD of a truncated character.
-pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => runes(bytes).collect::<String>().into(),

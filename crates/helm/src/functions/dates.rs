@@ -7,9 +7,10 @@ mod parse;
 mod time;
 mod zone;
 
+use crate::format::lossy;
 pub(crate) use duration::Duration;
 pub(crate) use time::Time;
-use zone::Zone;
+pub(crate) use zone::Zone;
 
 use super::{
     args::{Outcome, any, bytes, functions, string},
@@ -141,8 +142,5 @@ pub(super) fn certificate_time(seconds: i64) -> Option<(bool, String)> {
         0..=9999 => (false, b"20060102150405Z"),
         _ => return None,
     };
-    Some((
-        short,
-        String::from_utf8_lossy(&layout::format(&time, layout)).into_owned(),
-    ))
+    Some((short, lossy(&layout::format(&time, layout)).into_owned()))
 }

@@ -1,10 +1,7 @@
 //! Defaults, emptiness and choices.
 
-use super::args::{Outcome, any, boolean, boolean_value, functions, string};
-use crate::{
-    call::{Call, FunctionError},
-    value::{Kind, Value},
-};
+use super::args::{any, boolean, boolean_value, functions};
+use crate::value::{Kind, Value};
 
 functions! {
     "default" (Any; Any) |_, a| Ok(match a.get(1) {
@@ -16,7 +13,6 @@ functions! {
     "all" (; Any) |_, a| boolean_value(a.iter().all(|value| !is_empty(value)));
     "any" (; Any) |_, a| boolean_value(a.iter().any(|value| !is_empty(value)));
     "ternary" (Any, Any, Bool) |_, a| Ok(if boolean(a, 2)? { any(a, 0) } else { any(a, 1) }.clone());
-    "fail" (String) fail;
     "getHostByName" (String) |_, _| Ok("".into());
 }
 
@@ -30,12 +26,4 @@ pub(super) fn is_empty(value: &Value) -> bool {
         },
         value => !value.truth(),
     }
-}
-
-/// Helm wraps the message in marks, by which it finds the message again in what the template engine makes of it.
-fn fail(_: &mut Call<'_>, args: &[Value]) -> Outcome {
-    Err(FunctionError::new(format!(
-        "HELM_ERR_START{}HELM_ERR_END",
-        string(args, 0)?.text()
-    )))
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{dates::Time, functions, semver::Version};
 use crate::{
     call::{Budget, Call, Function, Param, World},
+    chart::Profile,
     value::{IntType, List, ListType, Map, MapType, UintType, Value},
 };
 
@@ -47,7 +48,9 @@ fn scalar() -> impl Strategy<Value = Value> {
         text(),
         proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| Value::Bytes(bytes.into())),
         number().prop_map(|seconds| Value::object(Time::at(seconds, 7, "Europe/Berlin", 0))),
-        Just(Value::object(Version::parse(b"1.2.3-a.1+b").unwrap())),
+        Just(Value::object(
+            Version::parse(b"1.2.3-a.1+b", Profile::Helm4).unwrap()
+        )),
         Just(List::nil(ListType::Any).into()),
         Just(Map::nil(MapType::Any).into()),
     ]

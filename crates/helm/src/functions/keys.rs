@@ -1,7 +1,7 @@
 //! The RSA keys of a world.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -18,6 +18,8 @@ use crate::call::{Call, FunctionError};
 #[derive(Clone)]
 pub struct Keys {
     seed: u64,
+    /// The sizes that this clone has paid for, so that what a rendering costs does not depend on those before it.
+    paid: BTreeSet<u32>,
     made: Arc<Mutex<BTreeMap<u32, Arc<RsaPrivateKey>>>>,
 }
 
@@ -27,9 +29,6 @@ impl fmt::Debug for Keys {
         f.debug_struct("Keys").finish_non_exhaustive()
     }
 }
-
-/// What it costs to get a key, in steps: the making is shared and happens twice at most.
-const STEPS: u64 = 10_000;
 
 /// The public exponent: that of Go's keys, and of nearly all there are.
 const EXPONENT: u32 = 65_537;
@@ -41,25 +40,44 @@ pub(super) enum Size {
     Bits4096,
 }
 
+impl Size {
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Bits2048 => 2048,
+            Self::Bits4096 => 4096,
+        }
+    }
+
+    /// About what it takes to make a key, in steps.
+    const fn steps(self) -> u64 {
+        (self.bits() as u64).pow(3) / 4096
+    }
+
+    fn make(self, rng: &mut Rng) -> Result<RsaPrivateKey, rsa::Error> {
+        match self {
+            Self::Bits2048 => make::<{ U1024::LIMBS }>(rng),
+            Self::Bits4096 => make::<{ U2048::LIMBS }>(rng),
+        }
+    }
+}
+
 impl Keys {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             seed,
+            paid: BTreeSet::new(),
             made: Arc::default(),
         }
     }
 
     fn get(&self, size: Size) -> Result<Arc<RsaPrivateKey>, rsa::Error> {
-        let (bits, make): (_, fn(&mut Rng) -> _) = match size {
-            Size::Bits2048 => (2048, make::<{ U1024::LIMBS }>),
-            Size::Bits4096 => (4096, make::<{ U2048::LIMBS }>),
-        };
+        let bits = size.bits();
         // A key is there in full or not at all, whatever has become of another thread.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = made.get(&bits) {
             return Ok(Arc::clone(key));
         }
-        let key = Arc::new(make(&mut Rng::for_key(self.seed, bits))?);
+        let key = Arc::new(size.make(&mut Rng::for_key(self.seed, bits))?);
         made.insert(bits, Arc::clone(&key));
         Ok(key)
     }
@@ -67,9 +85,13 @@ impl Keys {
 
 /// The key of this size, made when it is first asked for.
 pub(super) fn rsa_key(call: &mut Call<'_>, size: Size) -> Result<Arc<RsaPrivateKey>, FunctionError> {
-    call.budget.step(STEPS)?;
-    let key = call.world.keys.get(size);
-    key.map_err(|error| FunctionError::new(format!("error generating rsa key: {error}")))
+    let keys = &mut call.world.keys;
+    if !keys.paid.contains(&size.bits()) {
+        call.budget.step(size.steps())?;
+        keys.paid.insert(size.bits());
+    }
+    keys.get(size)
+        .map_err(|error| FunctionError::new(format!("error generating rsa key: {error}")))
 }
 
 /// A key of two primes (FIPS 186-5, section A.1.3).

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::function;
 use crate::{
     call::{Budget, Call, FunctionError, World},
+    chart::Profile,
     value::{IntType, List, ListType, Map, MapType, Str, UintType, Value},
 };
 
@@ -122,7 +123,9 @@ fn decode(json: &Json, maps: &mut HashMap<i64, Map>) -> Value {
                 map.into()
             }
         },
-        "v" => Value::object(super::semver::Version::parse(string(1).as_bytes()).unwrap_or_default()),
+        "v" => Value::object(
+            super::semver::Version::parse(string(1).as_bytes(), Profile::Helm4).unwrap_or_default(),
+        ),
         "t" => {
             let (seconds, nanoseconds) = (parts[1].as_i64().unwrap(), parts[2].as_u64().unwrap());
             Value::object(super::dates::Time::at(

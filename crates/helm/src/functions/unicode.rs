@@ -35,7 +35,7 @@ fn contains(class: &ClassUnicode, char: char) -> bool {
 macro_rules! classes {
     ($($(#[$doc:meta])* $name:ident $pattern:literal;)*) => {
         $($(#[$doc])*
-        pub(super) fn $name(char: char) -> bool {
+        pub(crate) fn $name(char: char) -> bool {
             static CLASS: LazyLock<ClassUnicode> = LazyLock::new(|| class($pattern));
             contains(&CLASS, char)
         })*
@@ -57,6 +57,8 @@ classes! {
     is_upper r"[\p{Lu}&&\p{age=15.0}]";
     /// `unicode.IsLower`.
     is_lower r"[\p{Ll}&&\p{age=15.0}]";
+    /// `unicode.IsPrint`, and `strconv.IsPrint` too: of spaces, it has only that of ASCII.
+    is_print r"[[\p{L}\p{M}\p{N}\p{P}\p{S} ]&&\p{age=15.0}]";
     /// `unicode.IsTitle`.
     is_title r"[\p{Lt}&&\p{age=15.0}]";
 }

@@ -3,6 +3,7 @@
 mod escape;
 mod parse;
 
+use crate::format::lossy;
 use escape::{Mode, escaped};
 use parse::Url;
 
@@ -20,12 +21,8 @@ functions! {
 fn split(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     let text = string(args, 0)?;
     call.budget.take(text.len().saturating_mul(2))?;
-    let url = Url::parse(text).map_err(|error| {
-        FunctionError::new(format!(
-            "unable to parse url: {}",
-            String::from_utf8_lossy(&error)
-        ))
-    })?;
+    let url = Url::parse(text)
+        .map_err(|error| FunctionError::new(format!("unable to parse url: {}", lossy(&error))))?;
     let entries = [
         ("scheme", url.scheme.clone()),
         ("host", url.host.clone()),
@@ -67,10 +64,7 @@ fn join(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     } else {
         let text = [b"proto://", userinfo.as_slice(), b"@host"].concat();
         let url = Url::parse(&text).map_err(|error| {
-            FunctionError::new(format!(
-                "unable to parse userinfo in dict: {}",
-                String::from_utf8_lossy(&error)
-            ))
+            FunctionError::new(format!("unable to parse userinfo in dict: {}", lossy(&error)))
         })?;
         url.user
     };

@@ -89,6 +89,7 @@ pub fn template(
             names: missing.into_iter().map(|wanted| wanted.name.clone()).collect(),
         });
     }
+    super::name::check(&options.name, options.profile)?;
     let mut rendered = render(chart, values, options, read)?;
     if metadata.deprecated {
         rendered.warnings.insert(0, "this chart is deprecated".to_owned());
@@ -132,7 +133,10 @@ impl Templated {
                         path: path.clone(),
                         problem,
                     },
-                    Problem::Limit(limit) => limit.into(),
+                    Problem::Limit(limit) => RenderError::TemplateLimit {
+                        limit,
+                        path: path.clone(),
+                    },
                 })?;
                 out.take(&path, document, head);
             }
@@ -220,8 +224,8 @@ impl Templated {
         self.print_with(options, profile, Ok)
     }
 
-    /// The same with `post` between putting manifests together and printing them; hooks pass it by, as those of
-    /// Helm 3 do and those of Helm 4 with the strategy `nohooks`.
+    /// The same with `post` between putting manifests together and printing them; hooks pass it by. So does Helm 3.
+    /// Helm 4 sends hooks along and writes every document anew around it, which is not done here.
     pub fn print_with(
         &self,
         options: &TemplateOptions,
@@ -336,6 +340,10 @@ fn trim_end(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// What every document costs, however short it is.
+const DOCUMENT_STEPS: u64 = 100;
+const DOCUMENT_BYTES: usize = 512;
+
 /// The little that Helm reads of a manifest.
 struct Head {
     kind: String,
@@ -350,6 +358,11 @@ enum Problem {
 
 impl Head {
     fn read(document: &[u8], profile: Profile, budget: &mut Budget) -> Result<Self, Problem> {
+        // What is made of a document besides what it says: millions of them fit into one file.
+        budget
+            .step(DOCUMENT_STEPS)
+            .and_then(|()| budget.take(DOCUMENT_BYTES))
+            .map_err(Problem::Limit)?;
         let value = crate::format::from_yaml_kept(document, budget).map_err(|error| match error {
             crate::call::FunctionError::Limit(limit) => Problem::Limit(limit),
             other => Problem::Refused(other.to_string()),

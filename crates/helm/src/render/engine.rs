@@ -95,10 +95,15 @@ pub(super) fn run(
             .execute(path.as_str(), &dot, call, &mut host)
             .map_err(|error| failure::failed(error, path, options.profile))?;
         let output = without_no_value(output);
-        left = left.checked_sub(output.len() as u64).ok_or(LimitReached {
-            what: "bytes of output",
-            limit: options.limits.output,
-        })?;
+        left = left
+            .checked_sub(output.len() as u64)
+            .ok_or_else(|| RenderError::TemplateLimit {
+                limit: LimitReached {
+                    what: "bytes of output",
+                    limit: options.limits.output,
+                },
+                path: path.clone(),
+            })?;
         files.insert(path.clone(), output);
     }
     warnings.append(&mut host.warnings);
@@ -208,13 +213,16 @@ fn find(text: &[u8]) -> Option<usize> {
 /// Every function that templates may call: Sprig's and Helm's.
 fn functions(profile: Profile) -> Rc<Functions> {
     let older = match profile {
-        Profile::Helm3 => crate::format::helm3_functions(),
-        Profile::Helm4 => &[],
+        Profile::Helm3 => [
+            crate::format::helm3_functions(),
+            crate::functions::helm3_functions(),
+        ],
+        Profile::Helm4 => [[].as_slice(); 2],
     };
     let plain = crate::functions::functions()
         .iter()
         .chain(crate::format::functions())
-        .chain(older)
+        .chain(older.into_iter().flatten())
         .copied();
     let engine = [
         EngineFunction {
@@ -293,7 +301,10 @@ fn include(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, 
 fn tpl(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let text = text(arguments);
     let data = arguments.get(1).cloned().unwrap_or_default();
-    execution.call().budget.step(1 + text.len() as u64 / 64)?;
+    let budget = execution.call().budget;
+    budget.step(1 + text.len() as u64 / 64)?;
+    // The text of a template is copied into what is parsed from it.
+    budget.take(text.len())?;
     let quoted = || fmt::quoted(&text).text().into_owned();
     // What the text defines is seen by the text alone.
     let mut set = execution.set().clone();

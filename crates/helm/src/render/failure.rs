@@ -11,6 +11,9 @@ pub enum RenderError {
     /// What a user gave on the command line is not understood.
     #[error(transparent)]
     Given(#[from] SetError),
+    /// The release cannot have this name.
+    #[error("{0}")]
+    Name(String),
     /// The values of charts do not go together.
     #[error("{0}")]
     Values(String),
@@ -61,6 +64,21 @@ pub enum RenderError {
     /// The chart costs more than it may.
     #[error(transparent)]
     Limit(#[from] LimitReached),
+    /// One template, or what it gave, costs more than is left.
+    #[error("{limit}: {path}")]
+    TemplateLimit {
+        /// What there is too much of.
+        limit: LimitReached,
+        /// The template.
+        path: String,
+    },
+}
+
+impl RenderError {
+    /// Whether the chart costs more than it may; the answer then says nothing about whether Helm could render it.
+    pub const fn is_limit(&self) -> bool {
+        matches!(self, Self::Limit(_) | Self::TemplateLimit { .. })
+    }
 }
 
 impl From<FunctionError> for RenderError {
@@ -94,7 +112,10 @@ pub(super) fn unparsed(file: &str, text: String) -> RenderError {
 /// The error about a template that failed.
 pub(super) fn failed(error: FunctionError, file: &str, profile: Profile) -> RenderError {
     if let FunctionError::Limit(limit) = error {
-        return RenderError::Limit(limit);
+        return RenderError::TemplateLimit {
+            limit,
+            path: file.to_owned(),
+        };
     }
     let text = error.to_string();
     let mut tokens = text.splitn(3, ": ");

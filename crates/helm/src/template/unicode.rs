@@ -1,6 +1,6 @@
 //! Characters as Go takes them from bytes, and the classes that it sorts them into.
 
-mod tables;
+use crate::functions::unicode::{is_digit, is_letter, is_print};
 
 /// The first character and how many bytes it takes (`utf8.DecodeRune`): what is not UTF-8 is U+FFFD, one byte at a
 /// time. Nothing in no bytes.
@@ -46,7 +46,7 @@ pub(super) fn is_word(char: char) -> bool {
     if char.is_ascii() {
         return char == '_' || char.is_ascii_alphanumeric();
     }
-    is_in(tables::WORD, char)
+    is_letter(char) || is_digit(char)
 }
 
 /// Whether a character is printed as it is (`strconv.IsPrint`).
@@ -54,13 +54,7 @@ pub(super) fn is_printable(char: char) -> bool {
     if char.is_ascii() {
         return (' '..='~').contains(&char);
     }
-    is_in(tables::PRINTABLE, char)
-}
-
-fn is_in(ranges: &[(u32, u32)], char: char) -> bool {
-    let code = u32::from(char);
-    let after = ranges.partition_point(|(first, _)| *first <= code);
-    after > 0 && ranges.get(after - 1).is_some_and(|(_, last)| code <= *last)
+    is_print(char)
 }
 
 /// Whether there is nothing but space (`unicode.IsSpace`).

@@ -1,10 +1,10 @@
 //! Slices of Go.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use super::Value;
 
-/// A slice, cheap to clone and without a way to change it.
+/// A slice, cheap to clone. Nothing changes it but [`List::sort_in_place`].
 #[derive(Clone, Debug)]
 pub struct List(Rc<Inner>);
 
@@ -15,6 +15,8 @@ struct Inner {
     /// A nil slice: it prints like an empty one, but is `null` in JSON and YAML.
     nil: bool,
     items: Vec<Value>,
+    /// The same items in order, from when they were sorted on.
+    sorted: OnceCell<Vec<Value>>,
 }
 
 impl Drop for Inner {
@@ -45,6 +47,7 @@ impl List {
             kind,
             nil: false,
             items: items.into_iter().collect(),
+            sorted: OnceCell::new(),
         }))
     }
 
@@ -54,6 +57,7 @@ impl List {
             kind,
             nil: true,
             items: Vec::new(),
+            sorted: OnceCell::new(),
         }))
     }
 
@@ -67,6 +71,20 @@ impl List {
         self.0.nil
     }
 
+    /// Sorts the strings of a `[]string`, whoever holds it (`sort.Strings`). Lists of anything else stay as they are.
+    pub(crate) fn sort_in_place(&self) {
+        if self.0.kind == ListType::String {
+            self.0.sorted.get_or_init(|| {
+                let mut sorted = self.0.items.clone();
+                sorted.sort_by(|one, other| match (one, other) {
+                    (Value::String(one), Value::String(other)) => one.cmp(other),
+                    _ => std::cmp::Ordering::Equal,
+                });
+                sorted
+            });
+        }
+    }
+
     /// The items, taken out if nobody else holds the list.
     pub(super) fn into_items(self) -> Vec<Value> {
         Rc::into_inner(self.0).map_or_else(Vec::new, |mut inner| std::mem::take(&mut inner.items))
@@ -77,7 +95,7 @@ impl std::ops::Deref for List {
     type Target = [Value];
 
     fn deref(&self) -> &[Value] {
-        &self.0.items
+        self.0.sorted.get().unwrap_or(&self.0.items)
     }
 }
 

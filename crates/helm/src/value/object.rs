@@ -26,6 +26,12 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// The fields of a struct as `fmt` prints them by verbs that are not for texts, where that is not all of
+    /// [`Object::plain`].
+    fn fields(&self) -> Option<Vec<Field>> {
+        None
+    }
+
     /// What `String()` or `Error()` gives, where the type has one: `print`, `%v` and `%s` use it.
     fn stringer(&self) -> Option<Str> {
         None
@@ -69,4 +75,15 @@ pub struct Method {
     pub variadic: Option<Param>,
     /// The method itself.
     pub call: fn(&dyn Object, &mut Call<'_>, &[Value]) -> Result<Value, FunctionError>,
+}
+
+/// A field of a struct that `fmt` prints.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// A value.
+    Value(Value),
+    /// A pointer to nothing, by its type.
+    Nil(&'static str),
+    /// A pointer to something, which has another address in each run of Go.
+    Address,
 }

@@ -7,9 +7,9 @@ use std::{borrow::Borrow, borrow::Cow, fmt, ops::Deref, rc::Rc};
 pub struct Str(Rc<[u8]>);
 
 impl Str {
-    /// The text; what is not UTF-8 becomes U+FFFD, as where Go walks over the runes of a string.
+    /// The text; each byte that is not UTF-8 becomes U+FFFD, as where Go walks over the runes of a string.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        crate::format::lossy(&self.0)
     }
 
     /// The bytes.

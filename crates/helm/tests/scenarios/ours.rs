@@ -31,12 +31,7 @@ pub(crate) fn answer(scenario: &Scenario, case: &Case) -> Answer {
     match render(&chart, &values, &options(case), &mut |_| {
         Err("no files".to_owned())
     }) {
-        Ok(done) => Answer::Files(
-            done.files
-                .into_iter()
-                .map(|(path, bytes)| (path, lossy(&bytes)))
-                .collect(),
-        ),
+        Ok(done) => Answer::Files(done.into_texts()),
         Err(error) => Answer::Error(text(&error)),
     }
 }
@@ -72,14 +67,4 @@ fn options(case: &Case) -> Options {
         }
     }
     options
-}
-
-/// Text as Go's JSON has it: each byte that is not UTF-8 is U+FFFD.
-fn lossy(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    out
 }

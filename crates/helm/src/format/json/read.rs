@@ -1,6 +1,7 @@
 //! Reading JSON (`encoding/json.Unmarshal`) with Go's texts for what is wrong.
 
 use super::super::{MAX_DEPTH, deeper, number::parse, text, too_deep};
+use crate::format::lossy;
 use crate::{
     call::{Budget, FunctionError},
     value::{List, ListType, Map, MapType, Str, Value},
@@ -214,7 +215,7 @@ impl Reader<'_, '_> {
         let text = self.text.get(start..self.pos).unwrap_or_default();
         Ok(parse(text).map_or_else(
             || {
-                let text = String::from_utf8_lossy(text);
+                let text = lossy(text);
                 self.problem.get_or_insert_with(|| {
                     format!("json: cannot unmarshal number {text} into Go value of type float64")
                 });

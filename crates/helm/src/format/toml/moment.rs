@@ -1,153 +1,62 @@
-//! Dates and times of TOML: a `time.Time` of Go's, with what TOML can say of it.
+//! Dates and times as TOML writes them. What is read is a time of Go's, in a zone that tells which form it had.
 
 use crate::{
     calendar::is_date,
-    value::{Kind, Object, Str, Value},
+    functions::{Time, Zone},
 };
 
-/// Where a time is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
-    /// Minutes east of Greenwich.
-    Offset(i32),
-    /// A date and time of wherever the reader is.
-    LocalDatetime,
-    /// A date alone.
-    LocalDate,
-    /// A time of day alone, on the first day of the year 0.
-    LocalTime,
-}
+/// The zones by whose names BurntSushi/toml knows times without a zone, with the layouts of the three forms.
+const LOCAL: [(&str, &[u8]); 3] = [
+    (DATETIME, b"2006-01-02T15:04:05.999999999"),
+    (DATE, b"2006-01-02"),
+    (CLOCK, b"15:04:05.999999999"),
+];
+const DATETIME: &str = "datetime-local";
+const DATE: &str = "date-local";
+const CLOCK: &str = "time-local";
 
-/// A date, a time or both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    /// Year, month, day.
-    date: (u32, u32, u32),
-    /// Hour, minute, second, nanosecond.
-    clock: (u32, u32, u32, u32),
-    zone: Zone,
-    /// `Z`, which is another zone than `+00:00` to Go where that is not the local one.
-    utc: bool,
-}
-
-impl Moment {
-    /// The moment that a text says in one of the forms of TOML, with `T` and `Z` in capitals.
-    pub(super) fn parse(text: &str, seconds_needed: bool) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.get(2) == Some(&b':') {
-            let (clock, rest) = clock(bytes, seconds_needed)?;
-            return rest.is_empty().then_some(Self {
-                date: (0, 1, 1),
-                clock,
-                zone: Zone::LocalTime,
-                utc: false,
-            });
-        }
-        let (date, rest) = date(bytes)?;
-        let Some(rest) = rest.strip_prefix(b"T") else {
-            return rest.is_empty().then_some(Self {
-                date,
-                clock: (0, 0, 0, 0),
-                zone: Zone::LocalDate,
-                utc: false,
-            });
-        };
-        let (clock, rest) = clock(rest, seconds_needed)?;
-        let (zone, utc) = match rest {
-            [] => (Zone::LocalDatetime, false),
-            [b'Z'] => (Zone::Offset(0), true),
-            [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-                let hours = two(&[*h1, *h2])?;
-                let minutes = two(&[*m1, *m2])?;
-                if hours > 24 || minutes > 60 {
-                    return None;
-                }
-                let offset = i32::try_from(hours * 60 + minutes).ok()?;
-                (Zone::Offset(if *sign == b'-' { -offset } else { offset }), false)
+/// The time that a text says in one of the forms of TOML, with `T` and `Z` in capitals.
+pub(super) fn parse(text: &str, seconds_needed: bool) -> Option<Time> {
+    let local = |name: &str| Zone::Fixed(name.into(), 0);
+    let bytes = text.as_bytes();
+    if bytes.get(2) == Some(&b':') {
+        let (clock, rest) = clock(bytes, seconds_needed)?;
+        return rest.is_empty().then(|| time((0, 1, 1), clock, local(CLOCK)));
+    }
+    let (date, rest) = date(bytes)?;
+    let Some(rest) = rest.strip_prefix(b"T") else {
+        return rest.is_empty().then(|| time(date, (0, 0, 0, 0), local(DATE)));
+    };
+    let (clock, rest) = clock(rest, seconds_needed)?;
+    let zone = match rest {
+        [] => local(DATETIME),
+        [b'Z'] => Zone::Utc,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let hours = two(&[*h1, *h2])?;
+            let minutes = two(&[*m1, *m2])?;
+            if hours > 24 || minutes > 60 {
+                return None;
             }
-            _ => return None,
-        };
-        Some(Self {
-            date,
-            clock,
-            zone,
-            utc,
-        })
-    }
-
-    fn date_text(&self) -> String {
-        let (year, month, day) = self.date;
-        format!("{year:04}-{month:02}-{day:02}")
-    }
-
-    fn clock_text(&self) -> String {
-        let (hour, minute, second, nanosecond) = self.clock;
-        let mut text = format!("{hour:02}:{minute:02}:{second:02}");
-        if nanosecond > 0 {
-            let fraction = format!("{nanosecond:09}");
-            text.push('.');
-            text.push_str(fraction.trim_end_matches('0'));
+            match i32::try_from((hours * 60 + minutes) * 60).ok()? {
+                // Go takes it for the local zone, which is another than UTC though it is called so.
+                0 => Zone::Fixed("UTC".into(), 0),
+                offset => Zone::Fixed("".into(), if *sign == b'-' { -offset } else { offset }),
+            }
         }
-        text
-    }
-
-    fn offset_text(&self, colon: &str) -> String {
-        let Zone::Offset(offset) = self.zone else {
-            return format!("+00{colon}00");
-        };
-        let sign = if offset < 0 { '-' } else { '+' };
-        let offset = offset.abs();
-        format!("{sign}{:02}{colon}{:02}", offset / 60, offset % 60)
-    }
-
-    /// As TOML writes it.
-    pub(super) fn toml(&self) -> String {
-        match self.zone {
-            Zone::LocalDate => self.date_text(),
-            Zone::LocalTime => self.clock_text(),
-            Zone::LocalDatetime => format!("{}T{}", self.date_text(), self.clock_text()),
-            Zone::Offset(_) => self.rfc3339(),
-        }
-    }
-
-    /// As JSON and YAML write it.
-    fn rfc3339(&self) -> String {
-        let zone = match self.zone {
-            Zone::Offset(0) | Zone::LocalDate | Zone::LocalTime | Zone::LocalDatetime => "Z".to_owned(),
-            Zone::Offset(_) => self.offset_text(":"),
-        };
-        format!("{}T{}{zone}", self.date_text(), self.clock_text())
-    }
+        _ => return None,
+    };
+    Some(time(date, clock, zone))
 }
 
-impl Object for Moment {
-    fn type_name(&self) -> &'static str {
-        "time.Time"
-    }
+fn time(date: Date, clock: Clock, zone: Zone) -> Time {
+    let (hour, minute, second, nanosecond) = clock;
+    Time::at_clock(date, (hour * 60 + minute) * 60 + second, nanosecond, zone)
+}
 
-    fn kind(&self) -> Kind {
-        Kind::Struct
-    }
-
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
-    fn stringer(&self) -> Option<Str> {
-        let name = match self.zone {
-            Zone::LocalDate => "date-local".to_owned(),
-            Zone::LocalTime => "time-local".to_owned(),
-            Zone::LocalDatetime => "datetime-local".to_owned(),
-            Zone::Offset(0) => "UTC".to_owned(),
-            Zone::Offset(_) => self.offset_text(""),
-        };
-        let offset = self.offset_text("");
-        Some(format!("{} {} {offset} {name}", self.date_text(), self.clock_text()).into())
-    }
-
-    fn plain(&self) -> Value {
-        self.rfc3339().into()
-    }
+/// As TOML writes it.
+pub(super) fn write(time: &Time) -> Vec<u8> {
+    let local = LOCAL.iter().find(|(name, _)| time.zone_name() == *name);
+    time.format(local.map_or(b"2006-01-02T15:04:05.999999999Z07:00", |(_, layout)| layout))
 }
 
 fn two(digits: &[u8]) -> Option<u32> {

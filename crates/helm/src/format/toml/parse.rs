@@ -1,5 +1,7 @@
 //! Tables, keys and what they may not do to each other.
 
+use crate::format::lossy;
+use crate::functions::unicode::is_letter;
 use std::collections::{HashMap, HashSet};
 
 use super::{
@@ -99,7 +101,7 @@ impl Parser<'_, '_> {
     fn defined<T>(&self, key: &[Name]) -> Result<T> {
         self.wrong_key(format!(
             "Key '{}' has already been defined.",
-            String::from_utf8_lossy(&name_of(key))
+            lossy(&name_of(key))
         ))
     }
 
@@ -138,40 +140,7 @@ impl Parser<'_, '_> {
     fn header(&mut self) -> Result<()> {
         self.cursor.skip('[');
         let array = self.cursor.accept('[')?;
-        let mut key: Vec<Name> = Vec::new();
-        loop {
-            self.cursor.blanks()?;
-            let name = match self.cursor.peek()? {
-                None | Some(']') => {
-                    return self
-                        .cursor
-                        .wrong("unexpected end of table name (table names cannot be empty)");
-                }
-                Some('.') => {
-                    return self
-                        .cursor
-                        .wrong("unexpected table separator (table names cannot be empty)");
-                }
-                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
-                Some(_) => self.cursor.bare()?,
-            };
-            if key.is_empty() {
-                self.line = self.cursor.line;
-            }
-            self.push_part(&mut key, name)?;
-            self.cursor.blanks()?;
-            match self.cursor.peek()? {
-                Some('.') => self.cursor.skip('.'),
-                Some(']') => break self.cursor.skip(']'),
-                other => {
-                    let text = format!(
-                        "expected '.' or ']' to end table name, but got {} instead",
-                        quote_char(other)
-                    );
-                    return self.wrong_after(other, text);
-                }
-            }
-        }
+        let key = self.key(']')?;
         if array {
             match self.cursor.peek()? {
                 Some(']') => self.cursor.skip(']'),
@@ -205,6 +174,59 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
+    /// Parts with dots between, and what ends them: the `]` of a table, or the `=` behind a key.
+    fn key(&mut self, end: char) -> Result<Vec<Name>> {
+        let of_table = end == ']';
+        let mut key: Vec<Name> = Vec::new();
+        loop {
+            self.cursor.blanks()?;
+            let name = match self.cursor.peek()? {
+                Some('.') if of_table => {
+                    return self
+                        .cursor
+                        .wrong("unexpected table separator (table names cannot be empty)");
+                }
+                Some('.') => return self.cursor.wrong("unexpected '.'"),
+                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
+                Some(found) if found != end => self.cursor.bare()?,
+                _ if of_table => {
+                    return self
+                        .cursor
+                        .wrong("unexpected end of table name (table names cannot be empty)");
+                }
+                _ => return self.cursor.wrong("unexpected '='"),
+            };
+            if key.is_empty() {
+                self.line = self.cursor.line;
+            }
+            self.push_part(&mut key, name)?;
+            self.cursor.blanks()?;
+            match self.cursor.peek()? {
+                Some('.') => self.cursor.skip('.'),
+                Some(found) if found == end => {
+                    self.cursor.skip(end);
+                    return Ok(key);
+                }
+                other if of_table => {
+                    let found = quote_char(other);
+                    let text = format!("expected '.' or ']' to end table name, but got {found} instead");
+                    return self.wrong_after(other, text);
+                }
+                None => {
+                    return self
+                        .cursor
+                        .wrong_here("unexpected EOF; expected key separator '='");
+                }
+                other => {
+                    let found = quote_char(other);
+                    return self
+                        .cursor
+                        .wrong(format!("expected '.' or '=', but got {found} instead"));
+                }
+            }
+        }
+    }
+
     fn quoted_name(&mut self, quote: char) -> Result<Name> {
         self.cursor.skip(quote);
         self.cursor.string(quote)
@@ -219,36 +241,7 @@ impl Parser<'_, '_> {
             Some('.') => return self.cursor.wrong("unexpected '.': keys cannot start with a '.'"),
             Some(_) => {}
         }
-        let mut key: Vec<Name> = Vec::new();
-        loop {
-            self.cursor.blanks()?;
-            let name = match self.cursor.peek()? {
-                None | Some('=') => return self.cursor.wrong("unexpected '='"),
-                Some('.') => return self.cursor.wrong("unexpected '.'"),
-                Some(quote @ ('"' | '\'')) => self.quoted_name(quote)?,
-                Some(_) => self.cursor.bare()?,
-            };
-            if key.is_empty() {
-                self.line = self.cursor.line;
-            }
-            self.push_part(&mut key, name)?;
-            self.cursor.blanks()?;
-            match self.cursor.peek()? {
-                Some('.') => self.cursor.skip('.'),
-                Some('=') => break self.cursor.skip('='),
-                None => {
-                    return self
-                        .cursor
-                        .wrong_here("unexpected EOF; expected key separator '='");
-                }
-                other => {
-                    return self.cursor.wrong(format!(
-                        "expected '.' or '=', but got {} instead",
-                        quote_char(other)
-                    ));
-                }
-            }
-        }
+        let mut key = self.key('=')?;
         let last = key.pop().unwrap_or_default();
         self.current.clone_from(&last);
         for part in &key {
@@ -308,9 +301,9 @@ impl Parser<'_, '_> {
             Some('.') => return self.cursor.wrong("floats must start with a digit, not '.'"),
             Some('+' | '-') => self.cursor.signed()?,
             Some(letter) if letter.is_ascii_alphabetic() => self.cursor.word(letter)?,
-            Some(letter) if letter.is_alphabetic() => {
+            Some(letter) if is_letter(letter) => {
                 let start = self.cursor.pos;
-                while let Some(letter) = self.cursor.peek()?.filter(|letter| letter.is_alphabetic()) {
+                while let Some(letter) = self.cursor.peek()?.filter(|letter| is_letter(*letter)) {
                     self.cursor.skip(letter);
                 }
                 let found = text::quote(self.cursor.since(start));
@@ -445,7 +438,7 @@ impl Parser<'_, '_> {
                 None => {
                     return self.wrong_key(format!(
                         "Key '{}' was already created as a hash.",
-                        String::from_utf8_lossy(&name_of(&walked))
+                        lossy(&name_of(&walked))
                     ));
                 }
             }
@@ -461,7 +454,7 @@ impl Parser<'_, '_> {
             } else {
                 return self.wrong_key(format!(
                     "Key '{}' was already created and cannot be used as an array.",
-                    String::from_utf8_lossy(&name_of(key))
+                    lossy(&name_of(key))
                 ));
             }
         } else {

@@ -1,6 +1,8 @@
 //! The characters of a document, and the values that need no knowledge of tables.
 
-use super::{super::text, TomlDialect, moment::Moment};
+use super::{super::text, TomlDialect, moment};
+use crate::format::lossy;
+use crate::functions::unicode::is_letter;
 use crate::{
     call::FunctionError,
     value::{Str, Value},
@@ -144,7 +146,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn since_text(&self, start: usize) -> String {
-        String::from_utf8_lossy(self.since(start)).into_owned()
+        lossy(self.since(start)).into_owned()
     }
 
     /// A bare name, which may be empty.
@@ -445,8 +447,8 @@ impl<'a> Cursor<'a> {
             .trim()
             .replace('z', "Z")
             .replace(['t', ' '], "T");
-        match Moment::parse(&text, self.dialect == TomlDialect::Helm3) {
-            Some(moment) => Ok(Value::object(moment)),
+        match moment::parse(&text, self.dialect == TomlDialect::Helm3) {
+            Some(time) => Ok(Value::object(time)),
             None => self.wrong(format!("invalid datetime: {}", text::quote(text.as_bytes()))),
         }
     }
@@ -465,7 +467,7 @@ impl<'a> Cursor<'a> {
         // Go goes back by one character, wherever it is by now.
         self.pos -= 1;
         let from = self.pos;
-        while let Some(letter) = self.peek()?.filter(|letter| letter.is_alphabetic()) {
+        while let Some(letter) = self.peek()?.filter(|letter| is_letter(*letter)) {
             self.skip(letter);
         }
         match self.since(from) {

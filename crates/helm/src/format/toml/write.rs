@@ -4,8 +4,9 @@ use super::{
     super::{DEPTH_LIMIT, MAX_DEPTH, deeper, number},
     TomlDialect,
     key::{join, quote, quoted_if_needed},
-    moment::Moment,
+    moment,
 };
+use crate::functions::Time;
 use crate::{
     call::{Budget, LimitReached},
     value::{Map, Str, Value},
@@ -112,17 +113,7 @@ fn plain(value: &Value, depth: usize) -> Result<Value> {
     let mut value = value.clone();
     for _ in depth..=MAX_DEPTH {
         match &value {
-            Value::Object(object) if !object.as_any().is::<Moment>() => {
-                let plain = object.plain();
-                // A time that was not read from TOML.
-                let moment = match &plain {
-                    Value::String(text) if object.type_name() == "time.Time" => {
-                        Moment::parse(&String::from_utf8_lossy(text), true)
-                    }
-                    _ => None,
-                };
-                value = moment.map_or(plain, Value::object);
-            }
+            Value::Object(object) if !object.as_any().is::<Time>() => value = object.plain(),
             _ => return Ok(value),
         }
     }
@@ -249,8 +240,8 @@ impl Writer<'_> {
             }
             Value::Map(map) => deeper(|| self.inline(map, depth))?,
             Value::Object(object) => {
-                if let Some(moment) = object.as_any().downcast_ref::<Moment>() {
-                    self.out.extend_from_slice(moment.toml().as_bytes());
+                if let Some(time) = object.as_any().downcast_ref::<Time>() {
+                    self.out.extend(moment::write(time));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::write::Dialect;
+use crate::functions::unicode::{is_digit, is_letter};
 
 /// Sorts keys as Go's encoder does. The order is not one for every set of keys (long digits overflow), so the sort
 /// must not rely on it being one.
@@ -76,12 +77,12 @@ fn less(first: &str, second: &str, dialect: Dialect) -> bool {
     let (Some(a), Some(b)) = (rest.chars().next(), other.chars().next()) else {
         return rest.len() < other.len();
     };
-    match (letter(a), letter(b)) {
+    match (is_letter(a), is_letter(b)) {
         (true, true) => return a < b,
         (false, false) => {}
         // The newer encoder sorts a letter before a digit where both follow digits.
         (a_letter, b_letter) => {
-            let after_digit = dialect == Dialect::Pretty && before.chars().next_back().is_some_and(digit);
+            let after_digit = dialect == Dialect::Pretty && before.chars().next_back().is_some_and(is_digit);
             return if after_digit { a_letter } else { b_letter };
         }
     }
@@ -91,7 +92,7 @@ fn less(first: &str, second: &str, dialect: Dialect) -> bool {
         let inside = before
             .chars()
             .rev()
-            .take_while(|character| digit(*character))
+            .take_while(|character| is_digit(*character))
             .any(|digit| digit != '0');
         start = i64::from(inside);
     }
@@ -105,21 +106,11 @@ fn less(first: &str, second: &str, dialect: Dialect) -> bool {
 
 /// The number that the digits make, going on from `start`, and how many they are.
 fn run(text: &str, start: i64) -> (i64, usize) {
-    text.chars()
-        .take_while(|character| digit(*character))
-        .fold((start, 0), |(number, length), character| {
+    text.chars().take_while(|character| is_digit(*character)).fold(
+        (start, 0),
+        |(number, length), character| {
             let digit = i64::from(u32::from(character)) - i64::from(u32::from('0'));
             (number.wrapping_mul(10).wrapping_add(digit), length + 1)
-        })
-}
-
-/// `unicode.IsLetter`.
-fn letter(character: char) -> bool {
-    character.is_alphabetic()
-}
-
-/// `unicode.IsDigit`.
-fn digit(character: char) -> bool {
-    character.is_ascii_digit()
-        || (!character.is_ascii() && character.is_numeric() && !character.is_alphabetic())
+        },
+    )
 }

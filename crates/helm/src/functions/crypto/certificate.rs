@@ -1,5 +1,6 @@
 //! Certificates as Go's `x509.CreateCertificate` makes them of Sprig's template.
 
+use crate::format::lossy;
 use std::net::IpAddr;
 
 use super::{
@@ -184,7 +185,7 @@ impl Template {
         let mut names = Vec::new();
         for host in &self.hosts {
             if !host.is_ascii() {
-                let host = String::from_utf8_lossy(&super::super::text::quoted(host)).into_owned();
+                let host = lossy(&super::super::text::quoted(host)).into_owned();
                 return Err(error(format_args!(
                     "error creating certificate: x509: {host} cannot be encoded as an IA5String"
                 )));

@@ -1,5 +1,6 @@
 //! Private keys: made, read, written, and used to sign.
 
+use crate::format::lossy;
 use std::sync::Arc;
 
 use num_bigint::BigUint;
@@ -100,7 +101,7 @@ impl PrivateKey {
     /// Reads the first key in a text; the error has the text of Sprig's.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let block = pem::decode(text).ok_or("no PEM data in input")?;
-        let label = String::from_utf8_lossy(&block.label).into_owned();
+        let label = lossy(&block.label).into_owned();
         let bytes = &block.bytes;
         if label == "PRIVATE KEY" {
             return Self::pkcs8(bytes).map_err(|error| format!("decoding PEM as PKCS#8: {error}"));

@@ -1,11 +1,14 @@
 //! Reading times by a layout, with the errors of Go's `time.ParseInLocation`.
 
+use std::ops::RangeInclusive;
+
 use super::{
     Time, Zone,
     duration::leading_number,
     layout::{Item, MONTHS, Offset, WEEKDAYS, next},
     time::{days_before, seconds_of},
 };
+use crate::format::lossy;
 use crate::{
     calendar::{days_in, is_leap},
     functions::unicode::widths,
@@ -128,9 +131,9 @@ fn nanoseconds(text: &[u8]) -> Result<u32, Bad> {
     Ok(u32::try_from(number).unwrap_or(0) * 10_u32.pow(missing))
 }
 
-/// Checks a number against what it must be below.
-fn below(number: i64, limit: i64, what: &'static str) -> Result<i64, Bad> {
-    if number < limit {
+/// Checks a number against what it may be.
+fn within(number: i64, range: RangeInclusive<i64>, what: &'static str) -> Result<i64, Bad> {
+    if range.contains(&number) {
         Ok(number)
     } else {
         Err(Bad::Range(what))
@@ -202,10 +205,7 @@ impl Found {
             }
             Item::NumMonth | Item::ZeroMonth => {
                 let (month, rest) = two(text, item == Item::ZeroMonth)?;
-                self.month = Some(month);
-                if !(1..=12).contains(&month) {
-                    return self.out_of_range(rest, "month");
-                }
+                self.month = Some(within(month, 1..=12, "month")?);
                 rest
             }
             Item::Weekday | Item::LongWeekday => {
@@ -229,37 +229,22 @@ impl Found {
             }
             Item::Hour => {
                 let (hour, rest) = two(text, false)?;
-                self.hour = hour;
-                if hour >= 24 {
-                    self.out_of_range(rest, "hour")?
-                } else {
-                    rest
-                }
+                self.hour = within(hour, 0..=23, "hour")?;
+                rest
             }
             Item::Hour12 | Item::ZeroHour12 => {
                 let (hour, rest) = two(text, item == Item::ZeroHour12)?;
-                self.hour = hour;
-                if hour > 12 {
-                    self.out_of_range(rest, "hour")?
-                } else {
-                    rest
-                }
+                self.hour = within(hour, 0..=12, "hour")?;
+                rest
             }
             Item::Minute | Item::ZeroMinute => {
                 let (minute, rest) = two(text, item == Item::ZeroMinute)?;
-                self.minute = minute;
-                if minute >= 60 {
-                    self.out_of_range(rest, "minute")?
-                } else {
-                    rest
-                }
+                self.minute = within(minute, 0..=59, "minute")?;
+                rest
             }
             Item::Second | Item::ZeroSecond => {
                 let (second, rest) = two(text, item == Item::ZeroSecond)?;
-                self.second = second;
-                if second >= 60 {
-                    return self.out_of_range(rest, "second");
-                }
+                self.second = within(second, 0..=59, "second")?;
                 self.unasked_fraction(rest, layout)?
             }
             Item::UpperPm | Item::LowerPm => {
@@ -306,11 +291,6 @@ impl Found {
         })
     }
 
-    #[expect(clippy::unused_self, reason = "it reads like the other steps")]
-    fn out_of_range<'a>(&self, _: &'a [u8], what: &'static str) -> Result<&'a [u8], Bad> {
-        Err(Bad::Range(what))
-    }
-
     /// A fraction of a second may come where the layout has none.
     fn unasked_fraction<'a>(&mut self, text: &'a [u8], layout: &[u8]) -> Result<&'a [u8], Bad> {
         if !matches!(text, [b'.' | b',', b'0'..=b'9', ..])
@@ -355,9 +335,9 @@ impl Found {
         };
         let value = |number: &Result<i64, Bad>| number.as_ref().map_or(0, |number| *number);
         let (h, m, s) = (value(&hour), value(&minute), value(&second));
-        below(s, 61, "time zone offset second")?;
-        below(m, 61, "time zone offset minute")?;
-        below(h, 25, "time zone offset hour")?;
+        within(s, 0..=60, "time zone offset second")?;
+        within(m, 0..=60, "time zone offset minute")?;
+        within(h, 0..=24, "time zone offset hour")?;
         hour?;
         minute?;
         second?;
@@ -411,7 +391,7 @@ impl Found {
         if self.utc {
             return Ok(time);
         }
-        let name = String::from_utf8_lossy(&self.abbreviation);
+        let name = lossy(&self.abbreviation);
         if self.offset != -1 {
             let moved = Time::unix(time.seconds - i64::from(self.offset), time.nanoseconds);
             let local = self.offset == 0 && matches!(&*name, "" | "UTC");

@@ -4,7 +4,7 @@ use super::{Duration, Zone, layout};
 use crate::{
     calendar::days_in,
     call::World,
-    value::{Kind, Method, Object, Str, Value},
+    value::{Field, Kind, Method, Object, Str, UintType, Value},
 };
 
 /// A moment in a time zone. Sums that do not fit come out at the other end of time, as in Go.
@@ -68,6 +68,24 @@ impl Time {
     #[cfg(test)]
     pub(crate) fn parts(&self) -> (i64, u32, String, i32) {
         (self.seconds, self.nanoseconds, self.zone.name(), self.offset().0)
+    }
+
+    /// A time of year, month and day, and of seconds since midnight, as clocks in a zone of one offset show it.
+    pub(crate) fn at_clock(date: (u32, u32, u32), seconds: u32, nanoseconds: u32, zone: Zone) -> Self {
+        let (year, month, day) = date;
+        let local = seconds_of(year.into(), month.into(), day.into(), seconds.into());
+        let offset = zone.at(local).0;
+        Self::unix(local - i64::from(offset), nanoseconds).within(zone)
+    }
+
+    /// As a layout of Go's has it.
+    pub(crate) fn format(&self, layout: &[u8]) -> Vec<u8> {
+        layout::format(self, layout)
+    }
+
+    /// What the zone is called.
+    pub(crate) fn zone_name(&self) -> String {
+        self.zone.name()
     }
 
     pub(super) fn now(world: &World) -> Self {
@@ -184,6 +202,19 @@ impl Object for Time {
 
     fn stringer(&self) -> Option<Str> {
         Some(layout::format(self, b"2006-01-02 15:04:05.999999999 -0700 MST").into())
+    }
+
+    /// Go's `wall`, `ext` and `loc`.
+    fn fields(&self) -> Option<Vec<Field>> {
+        let zone = match self.zone {
+            Zone::Utc => Field::Nil("*time.Location"),
+            _ => Field::Address,
+        };
+        Some(vec![
+            Field::Value(Value::Uint(UintType::Uint64, self.nanoseconds.into())),
+            Field::Value(Value::int64(self.seconds.wrapping_sub(ZERO))),
+            zone,
+        ])
     }
 
     /// What JSON and YAML show.

@@ -7,7 +7,7 @@ use jiff::{
 
 /// A time zone.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     /// UTC, which is the local time zone too.
     Utc,
     /// An offset in seconds, with a name that may be empty.

@@ -1,5 +1,6 @@
 //! Decimal numbers as shopspring/decimal has them: exact, except that a quotient has 16 places.
 
+use crate::format::lossy;
 use num_bigint::{BigInt, Sign};
 
 use crate::{call::FunctionError, template::fmt::append_float};
@@ -19,7 +20,7 @@ impl Decimal {
         if !number.is_finite() {
             let mut text = Vec::new();
             append_float(&mut text, number, b'g', None);
-            let text = String::from_utf8_lossy(&text).into_owned();
+            let text = lossy(&text).into_owned();
             return Err(FunctionError::new(format!("Cannot create a Decimal from {text}")));
         }
         if number == 0.0 {
@@ -30,7 +31,7 @@ impl Decimal {
         }
         let mut text = Vec::new();
         append_float(&mut text, number, b'e', None);
-        let text = String::from_utf8_lossy(&text);
+        let text = lossy(&text);
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
         let exponent: i32 = exponent.parse().unwrap_or(0);

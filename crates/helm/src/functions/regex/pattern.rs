@@ -1,5 +1,6 @@
 //! Patterns that were read and compiled, of which the last ones are kept.
 
+use crate::format::lossy;
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use super::{
@@ -15,6 +16,9 @@ use crate::{
 /// How large a compiled pattern may be.
 const SIZE_LIMIT: usize = 8 << 20;
 
+/// The steps of compiling each part.
+const COMPILING: u64 = 4;
+
 /// How many patterns are kept.
 const KEPT: usize = 64;
 
@@ -27,6 +31,8 @@ struct Compiled {
     regex: regex::Regex,
     /// The names of the groups; the first group has number 1.
     names: Vec<Option<String>>,
+    /// How many parts it has, repetitions written out.
+    size: u64,
     /// The steps of compiling it.
     cost: u64,
 }
@@ -48,7 +54,8 @@ impl Pattern {
         call.budget.step(reading)?;
         let Translated { text, names, size } =
             translate(pattern).map_err(|error| FunctionError::new(error.to_string()))?;
-        call.budget.step(size)?;
+        let compiling = size.saturating_mul(COMPILING);
+        call.budget.step(compiling)?;
         let regex = regex::RegexBuilder::new(&text)
             .size_limit(SIZE_LIMIT)
             .dfa_size_limit(SIZE_LIMIT)
@@ -63,7 +70,8 @@ impl Pattern {
         let made = Self(Rc::new(Compiled {
             regex,
             names,
-            cost: reading + size,
+            size,
+            cost: reading.saturating_add(compiling),
         }));
         COMPILED.with_borrow_mut(|compiled| {
             if compiled.len() >= KEPT {
@@ -86,7 +94,7 @@ impl Pattern {
 
     /// A search in a text.
     pub(super) fn search<'a>(&'a self, text: &'a [u8]) -> Search<'a> {
-        Search::new(&self.0.regex, &self.0.names, text)
+        Search::new(&self.0.regex, self.0.size, &self.0.names, text)
     }
 }
 
@@ -96,6 +104,6 @@ fn in_quotes(pattern: &[u8]) -> String {
         |char: char| !(char == '`' || char == '\u{feff}' || char == '\u{7f}' || char < ' ' && char != '\t');
     match std::str::from_utf8(pattern) {
         Ok(text) if text.chars().all(plain) => format!("`{text}`"),
-        _ => String::from_utf8_lossy(&quoted(pattern)).into_owned(),
+        _ => lossy(&quoted(pattern)).into_owned(),
     }
 }

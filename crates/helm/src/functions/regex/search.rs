@@ -12,6 +12,8 @@ use crate::{
 /// A pattern and the text that it is searched in.
 pub(super) struct Search<'a> {
     regex: &'a Regex,
+    /// How many parts the pattern has.
+    size: u64,
     names: &'a [Option<String>],
     text: &'a [u8],
     /// What is searched in.
@@ -21,7 +23,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(regex: &'a Regex, names: &'a [Option<String>], text: &'a [u8]) -> Self {
+    pub(super) fn new(regex: &'a Regex, size: u64, names: &'a [Option<String>], text: &'a [u8]) -> Self {
         let (valid, offsets) = if let Ok(valid) = std::str::from_utf8(text) {
             (Cow::Borrowed(valid), None)
         } else {
@@ -36,6 +38,7 @@ impl<'a> Search<'a> {
         };
         Self {
             regex,
+            size,
             names,
             text,
             valid,
@@ -58,10 +61,11 @@ impl<'a> Search<'a> {
         self.place(found.start())..self.place(found.end())
     }
 
-    /// Takes the cost of one more search from a place on.
+    /// Takes the cost of one more search from a place on: in the worst case every part of the pattern is looked at
+    /// for every byte that is left.
     fn charge(&self, call: &mut Call<'_>, from: usize) -> Result<(), FunctionError> {
-        call.budget
-            .step(1 + (self.valid.len().saturating_sub(from) as u64 >> 10))?;
+        let rest = self.valid.len().saturating_sub(from) as u64;
+        call.budget.step(1 + (rest.saturating_mul(self.size) >> 5))?;
         Ok(())
     }
 

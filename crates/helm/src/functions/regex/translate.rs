@@ -3,6 +3,7 @@
 //! What is written depends on nothing around it: flags are kept here and written at every atom.
 
 use super::classes;
+use crate::format::lossy;
 
 /// A pattern for the crate `regex`.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Translated {
 
 /// Why a pattern is bad.
 #[derive(Debug, thiserror::Error)]
-#[error("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(text))]
+#[error("error parsing regexp: {what}: `{}`", lossy(text))]
 pub(super) struct PatternError {
     what: &'static str,
     text: Vec<u8>,
@@ -254,7 +255,7 @@ impl<'a> Reader<'a> {
                     start.get(..=end).unwrap_or_default(),
                 ));
             }
-            self.names.push(Some(String::from_utf8_lossy(name).into_owned()));
+            self.names.push(Some(lossy(name).into_owned()));
             self.open("(");
             self.rest = start.get(end + 1..).unwrap_or_default();
             return Ok(());
@@ -478,7 +479,7 @@ fn posix_class(text: &[u8]) -> Item<'_> {
     let Some(end) = memchr::memmem::find(inner, b":]") else {
         return Ok(None);
     };
-    let name = inner.get(..end).map(String::from_utf8_lossy).unwrap_or_default();
+    let name = inner.get(..end).map(lossy).unwrap_or_default();
     if !classes::is_posix(&name) {
         return Err(bad(RANGE, text.get(..end + 4).unwrap_or_default()));
     }
@@ -513,7 +514,7 @@ fn named_class(text: &[u8]) -> Item<'_> {
         (read(rest, after), after)
     };
     check(name)?;
-    let name = String::from_utf8_lossy(name);
+    let name = lossy(name);
     match classes::unicode(&name, *letter == b'P') {
         Some(item) => Ok(Some((item, after))),
         None => Err(bad(RANGE, read(text, after))),

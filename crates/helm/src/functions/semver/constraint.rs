@@ -1,12 +1,13 @@
 //! Ranges of versions: groups joined by `||`, in each of which every comparison must hold.
 
+use crate::format::lossy;
 use std::cmp::Ordering;
 
 use super::version::{Version, compare_prereleases};
-use crate::functions::text::quoted;
+use crate::{chart::Profile, functions::text::quoted};
 
 /// A range of versions.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Constraints {
     groups: Vec<Vec<Constraint>>,
 }
@@ -25,7 +26,7 @@ enum Operator {
 }
 
 /// One comparison.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Constraint {
     operator: Operator,
     bound: Version,
@@ -62,25 +63,37 @@ struct Pattern<'a> {
 const SPACE: [char; 5] = ['\t', '\n', '\u{c}', '\r', ' '];
 
 impl Constraints {
-    /// Go's `semver.NewConstraint`, with the text of its error.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
-        if text.len() > 512 {
-            return Err("constraint string is too long (max 512 bytes)".to_owned());
+    /// Go's `semver.NewConstraint`.
+    pub(crate) fn parse(text: &[u8], profile: Profile) -> Result<Self, ConstraintError> {
+        let limited = profile == Profile::Helm4;
+        if limited && text.len() > 512 {
+            return Err(ConstraintError::TooLong);
         }
-        // What is not UTF-8 is in no constraint, but it is quoted in the error as it is.
+        // What is not UTF-8 is in no constraint, but it is told in the error as it is.
         let Ok(valid) = std::str::from_utf8(text) else {
             let bad = text
                 .split(|byte| *byte == b'|')
                 .find(|part| std::str::from_utf8(part).is_err());
-            return Err(improper(bad.unwrap_or(text)));
+            return Err(ConstraintError::Improper(bad.unwrap_or(text).to_vec()));
         };
         let rewritten = hyphens(valid);
         let groups: Vec<&str> = rewritten.split("||").collect();
-        if groups.len() > 32 {
-            return Err("too many constraint groups (max 32)".to_owned());
+        if limited && groups.len() > 32 {
+            return Err(ConstraintError::TooManyGroups);
         }
-        let groups = groups.into_iter().map(group).collect::<Result<_, _>>()?;
+        let groups = groups
+            .into_iter()
+            .map(|text| group(text, profile))
+            .collect::<Result<_, _>>()?;
         Ok(Self { groups })
+    }
+
+    /// Whether it is one full version that nothing else equals.
+    pub(crate) fn is_exact(&self) -> bool {
+        let [group] = self.groups.as_slice() else {
+            return false;
+        };
+        matches!(group.as_slice(), [only] if only.operator == Operator::Equal && !only.open)
     }
 
     /// Whether the version is in the range.
@@ -93,8 +106,32 @@ impl Constraints {
     }
 }
 
-fn improper(text: &[u8]) -> String {
-    format!("improper constraint: {}", String::from_utf8_lossy(&quoted(text)))
+/// Why a text is not a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ConstraintError {
+    TooLong,
+    TooManyGroups,
+    /// It has not the form of one.
+    Improper(Vec<u8>),
+    /// It has the form, but a version in it is none.
+    Part,
+}
+
+impl ConstraintError {
+    /// What Go says, which says it without quotes in Helm 3.
+    pub(crate) fn text(&self, profile: Profile) -> String {
+        match (self, profile) {
+            (Self::TooLong, _) => "constraint string is too long (max 512 bytes)".to_owned(),
+            (Self::TooManyGroups, _) => "too many constraint groups (max 32)".to_owned(),
+            (Self::Improper(text), Profile::Helm3) => {
+                format!("improper constraint: {}", lossy(text))
+            }
+            (Self::Improper(text), Profile::Helm4) => {
+                format!("improper constraint: {}", lossy(&quoted(text)))
+            }
+            (Self::Part, _) => "constraint parser error".to_owned(),
+        }
+    }
 }
 
 /// Replaces `1.2 - 1.4` by two comparisons, wherever it stands.
@@ -189,8 +226,8 @@ fn pattern(text: &str) -> Option<(Pattern<'_>, &str)> {
 }
 
 /// Reads what must all hold, with commas or spaces between.
-fn group(text: &str) -> Result<Vec<Constraint>, String> {
-    let bad = || improper(text.as_bytes());
+fn group(text: &str, profile: Profile) -> Result<Vec<Constraint>, ConstraintError> {
+    let bad = || ConstraintError::Improper(text.as_bytes().to_vec());
     let mut found = Vec::new();
     let mut rest = text.trim_start_matches(SPACE);
     // The whole group must be well formed before any part of it is looked at.
@@ -213,12 +250,12 @@ fn group(text: &str) -> Result<Vec<Constraint>, String> {
     }
     found
         .into_iter()
-        .map(|(operator, pattern)| Constraint::new(operator, &pattern))
+        .map(|(operator, pattern)| Constraint::new(operator, &pattern, profile))
         .collect()
 }
 
 impl Constraint {
-    fn new(operator: Operator, pattern: &Pattern<'_>) -> Result<Self, String> {
+    fn new(operator: Operator, pattern: &Pattern<'_>, profile: Profile) -> Result<Self, ConstraintError> {
         let any = |number: &str| matches!(number, "" | "x" | "X" | "*");
         let [major, minor, patch] = pattern.numbers;
         let pre = pattern.pre;
@@ -231,7 +268,7 @@ impl Constraint {
         } else {
             (format!("{major}.{minor}.{patch}{pre}"), false, false)
         };
-        let bound = Version::parse(text.as_bytes()).map_err(|_| "constraint parser error".to_owned())?;
+        let bound = Version::parse(text.as_bytes(), profile).map_err(|_| ConstraintError::Part)?;
         Ok(Self {
             operator,
             bound,

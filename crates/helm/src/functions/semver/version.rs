@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::{
     call::{Call, FunctionError, Param},
+    chart::Profile,
     functions::args::{Outcome, any},
     value::{Kind, Method, Object, Str, Value},
 };
@@ -54,8 +55,8 @@ fn identifiers(text: &str) -> bool {
 
 impl Version {
     /// Go's `semver.NewVersion`.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, VersionError> {
-        if text.len() > 256 {
+    pub(crate) fn parse(text: &[u8], profile: Profile) -> Result<Self, VersionError> {
+        if profile == Profile::Helm4 && text.len() > 256 {
             return Err(VersionError::TooLong);
         }
         let original = std::str::from_utf8(text).map_err(|_| VersionError::Invalid)?;
@@ -104,7 +105,7 @@ impl Version {
     }
 
     /// Orders by precedence, which leaves build metadata aside.
-    pub(super) fn compare(&self, other: &Self) -> Ordering {
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |version: &Self| (version.major, version.minor, version.patch);
         numbers(self)
             .cmp(&numbers(other))
@@ -131,6 +132,11 @@ impl Version {
     /// The version as it was written.
     pub(crate) fn original(&self) -> &str {
         &self.original
+    }
+
+    /// Whether it comes before a release.
+    pub(crate) fn is_prerelease(&self) -> bool {
+        !self.pre.is_empty()
     }
 
     /// A version made from this one; it has the `v` that this one had.

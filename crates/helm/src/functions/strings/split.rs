@@ -148,9 +148,11 @@ pub(super) fn sort_alpha(call: &mut Call<'_>, args: &[Value]) -> Outcome {
         return Ok(Value::strings([strval(call.budget, value)?]));
     }
     if let Value::List(list) = value
-        && list.is_nil()
         && list.list_type() == ListType::String
     {
+        call.budget.step(list.len() as u64)?;
+        call.budget.take(size_of_val::<[Value]>(list))?;
+        list.sort_in_place();
         return Ok(list.clone().into());
     }
     let mut strings = strings(call.budget, value)?;

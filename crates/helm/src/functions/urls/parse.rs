@@ -1,5 +1,6 @@
 //! Go's `url.Parse`.
 
+use crate::format::lossy;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::escape::{Mode, escaped, unescaped};
@@ -132,7 +133,7 @@ fn host(scheme: &[u8], text: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
 /// What is in brackets must be an IPv6 address, which may have a zone.
 fn check_address(name: &[u8]) -> Result<(), Vec<u8>> {
     let (address, zone) = cut(name, b'%');
-    let address = String::from_utf8_lossy(address);
+    let address = lossy(address);
     if address.parse::<Ipv6Addr>().is_ok() && zone != Some(b"") {
         return Ok(());
     }

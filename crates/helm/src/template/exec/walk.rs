@@ -142,7 +142,11 @@ impl Execution<'_> {
         if list.is_empty() {
             return Ok(None);
         }
-        for (index, item) in list.iter().enumerate() {
+        // The body may sort the list in place, which the next round sees, as in Go.
+        for index in 0..list.len() {
+            let Some(item) = list.get(index) else {
+                break;
+            };
             let item = Operand::item(list, item);
             if self.round(round, index_value(index), &item)? == Flow::Break {
                 break;

@@ -4,7 +4,7 @@ use super::{number::Whole, printer::Printer};
 use crate::{
     call::LimitReached,
     template::exec::with_stack,
-    value::{Kind, List, Map, Object, Value},
+    value::{Field, Kind, List, Map, Object, UintType, Value},
 };
 
 /// How deep values may nest to be printed. Go has no limit but its stack, which a map that holds itself exhausts.
@@ -207,9 +207,37 @@ impl Printer<'_> {
         if let Some(text) = object.print() {
             return self.write(&text);
         }
+        if !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
+            && let Some(fields) = object.fields()
+        {
+            return self.fields(&fields, verb, depth);
+        }
         match object.plain() {
             Value::Nil if matches!(object.kind(), Kind::Ptr | Kind::Func) => self.pointer(value, verb),
             plain => self.print_value(&plain, verb, depth + 1, false),
         }
+    }
+
+    fn fields(&mut self, fields: &[Field], verb: char, depth: u32) -> Result<(), LimitReached> {
+        self.write(b"{")?;
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                self.write(b" ")?;
+            }
+            let address = match field {
+                Field::Value(value) => {
+                    self.print_value(value, verb, depth + 1, false)?;
+                    continue;
+                }
+                Field::Nil(name) if !matches!(verb, 'b' | 'o' | 'd') => {
+                    self.write(format!("%!{verb}({name}=<nil>)").as_bytes())?;
+                    continue;
+                }
+                Field::Nil(_) => 0,
+                Field::Address => 0xc000_0000,
+            };
+            self.print_value(&Value::Uint(UintType::Uint64, address), verb, depth + 1, false)?;
+        }
+        self.write(b"}")
     }
 }

@@ -1,0 +1,263 @@
+//! Where the chart and its dependencies come from: this machine, and what the user names on others.
+
+use std::path::{Path, PathBuf};
+
+use airlock_content::{MetadataSource, Reporter, digest_of};
+use airlock_helm::VersionRange;
+use airlock_helm::chart::{Chart, Fetch, FetchError, Fetched, FetchedContent, LoadError, Profile, Wanted};
+use airlock_resolver::Charts;
+use airlock_spec::manifest::ChartSource;
+use anyhow::Context;
+use url::Url;
+
+use crate::args::{Global, TemplateArgs};
+use crate::failure::{Failure, Result};
+use crate::sources::Sources;
+use crate::{files, interrupt, print, progress, upstreams};
+
+/// What Helm takes of a packaged chart.
+const MAX_ARCHIVE: u64 = 100 << 20;
+
+/// The range that versions before a release are in as well.
+const ANY: &str = ">0.0.0-0";
+
+/// The chart that was asked for, with what it needs. Nobody is asked about a chart that is all here.
+pub(super) fn load(args: &TemplateArgs, profile: Profile, global: &Global) -> Result<Chart> {
+    let wanted = Wish::read(args)?;
+    let here = match &wanted {
+        Wish::Here(path) => {
+            let chart = local(path, profile)?;
+            if !args.dependency_update {
+                return Ok(chart);
+            }
+            Some(chart)
+        }
+        _ => None,
+    };
+    let reporter = progress::reporter(global);
+    interrupt::until_done(async {
+        let sources = upstreams::sources(&args.upstream, &reporter)?;
+        let options = airlock_resolver::Options {
+            concurrency: args.upstream.jobs.into(),
+            ..airlock_resolver::Options::default()
+        };
+        let charts = Charts::new(&sources, &options, &*reporter);
+        let (mut chart, root) = match (wanted, here) {
+            (Wish::Here(path), Some(chart)) => (chart, path.is_dir().then_some(path)),
+            (wish, _) => (fetched(&wish, &charts, &sources, profile, global).await?, None),
+        };
+        if args.dependency_update {
+            let mut dependencies = Dependencies {
+                root,
+                charts: &charts,
+                reporter: &*reporter,
+            };
+            // The engine knows nothing of waiting, so what it asks for is waited for where it runs.
+            tokio::task::block_in_place(|| chart.complete(profile, &mut dependencies))
+                .map_err(|error| refused(error, &args.chart))?;
+        }
+        Ok(chart)
+    })
+}
+
+/// What CHART means.
+enum Wish {
+    Here(PathBuf),
+    Address(Url),
+    Elsewhere(ChartSource),
+}
+
+impl Wish {
+    fn read(args: &TemplateArgs) -> Result<Self> {
+        let given = args.version.as_ref().filter(|text| !text.is_empty());
+        let version = match given {
+            None if args.devel => Some(ANY.to_owned()),
+            given => given.cloned(),
+        };
+        if let Some(repo) = &args.repo {
+            return Ok(Self::Elsewhere(ChartSource::Repository {
+                repo: repo.clone(),
+                name: args.chart.clone(),
+                version,
+            }));
+        }
+        let path = PathBuf::from(&args.chart);
+        if files::exists("the chart", &path)? {
+            return Ok(Self::Here(path));
+        }
+        if let Some(address) = args.chart.strip_prefix("oci://") {
+            return Ok(Self::Elsewhere(in_registry(address, version)?));
+        }
+        if args.chart.starts_with("http://") || args.chart.starts_with("https://") {
+            let address = args.chart.parse();
+            return Ok(Self::Address(
+                address.context("the address of the chart is none")?,
+            ));
+        }
+        let failure = Failure::from(anyhow::anyhow!("there is no chart: {}", args.chart));
+        Err(failure.hint(
+            "name a folder that holds Chart.yaml, a packaged chart (.tgz), oci://HOST/PATH, or --repo URL and a name there",
+        ))
+    }
+}
+
+fn in_registry(address: &str, version: Option<String>) -> anyhow::Result<ChartSource> {
+    let reference = address
+        .parse()
+        .with_context(|| format!("the address in the registry cannot be used: oci://{address}"))?;
+    Ok(ChartSource::Oci { reference, version })
+}
+
+/// A chart from elsewhere; its digest is said, since nothing else tells which one it was.
+async fn fetched(
+    wish: &Wish,
+    charts: &Charts<'_, Sources>,
+    sources: &Sources,
+    profile: Profile,
+    global: &Global,
+) -> Result<Chart> {
+    let (bytes, name) = match wish {
+        Wish::Here(path) => return local(path, profile),
+        Wish::Address(url) => (sources.document(url, MAX_ARCHIVE).await?, url.to_string()),
+        Wish::Elsewhere(source) => {
+            let name = match source {
+                ChartSource::Repository { repo, name, .. } => format!("{name} of {repo}"),
+                ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
+                ChartSource::Folder { path } => path.display().to_string(),
+            };
+            let bytes = charts.archive(source).await;
+            (
+                bytes.with_context(|| format!("the chart cannot be fetched: {name}"))?,
+                name,
+            )
+        }
+    };
+    let chart = Chart::from_archive(&bytes, profile).map_err(|error| refused(error, &name))?;
+    let metadata = chart.metadata();
+    print::note(
+        global,
+        &format!("{} {}: {}", metadata.name, metadata.version, digest_of(&bytes)),
+    );
+    Ok(chart)
+}
+
+fn local(path: &Path, profile: Profile) -> Result<Chart> {
+    let shown = path.to_string_lossy();
+    if path.is_dir() {
+        let files = airlock_local::chart_files(path)?;
+        return Chart::from_files(files, profile).map_err(|error| refused(error, &shown));
+    }
+    let bytes = files::read("the chart", path, MAX_ARCHIVE)?;
+    Chart::from_archive(&bytes, profile).map_err(|error| refused(error, &shown))
+}
+
+/// Why the chart at `path` is none that can be rendered.
+fn refused(error: LoadError, path: &str) -> Failure {
+    let hint = match &error {
+        LoadError::NoMetadata => Some("name the folder that holds Chart.yaml"),
+        LoadError::Fetch { .. } => {
+            Some("`helm dependency build` in the chart's folder brings every dependency")
+        }
+        LoadError::Limit { .. } | LoadError::TooLarge(_) | LoadError::FileTooLarge { .. } => {
+            Some("no public chart comes near this; find out who made it before you trust it")
+        }
+        LoadError::Path(_) | LoadError::NotPlain(_) | LoadError::Twice(_) | LoadError::NotAFile(_) => {
+            Some("`helm package` makes no such archive; find out who did before you trust it")
+        }
+        LoadError::Archive(_) | LoadError::Empty => {
+            Some("a packaged chart is a gzipped tar; fetch it again if it was cut short")
+        }
+        _ => None,
+    };
+    let failure =
+        Failure::no(anyhow::Error::new(error).context(format!("the chart cannot be loaded: {path}")));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// What charts name as their dependencies.
+struct Dependencies<'a> {
+    /// The folder of the chart itself, if it is one.
+    root: Option<PathBuf>,
+    charts: &'a Charts<'a, Sources>,
+    reporter: &'a dyn Reporter,
+}
+
+impl Fetch for Dependencies<'_> {
+    fn fetch(&mut self, wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
+        let repository = wanted.dependency.repository.as_str();
+        if let Some(path) = repository.strip_prefix("file://") {
+            return self.folder(path, wanted);
+        }
+        let source = source(wanted)?;
+        let name = &wanted.dependency.name;
+        self.reporter.event(airlock_content::Event::Note {
+            text: &format!("fetching {name} from {repository}"),
+        });
+        let archive = tokio::runtime::Handle::current().block_on(self.charts.archive(&source));
+        let archive = archive.map_err(|cause| format!("{:#}", anyhow::Error::new(cause)))?;
+        Ok(Fetched {
+            content: FetchedContent::Archive(archive.into()),
+            origin: Some(PACKAGED.to_owned()),
+        })
+    }
+}
+
+/// The origin of charts that came as archives: no folder is beside them.
+const PACKAGED: &str = "";
+
+impl Dependencies<'_> {
+    /// A folder, relative to the chart that names it.
+    fn folder(&self, path: &str, wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
+        let base = match wanted.origin {
+            None => self.root.as_deref(),
+            Some(PACKAGED) => None,
+            Some(origin) => Some(Path::new(origin)),
+        };
+        let Some(base) = base else {
+            return Err("a folder is named by a chart that is packaged".into());
+        };
+        let folder = base.join(path);
+        let read = airlock_local::chart_files(&folder);
+        let files = read.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+        Ok(Fetched {
+            content: FetchedContent::Files(files),
+            origin: Some(folder.to_string_lossy().into_owned()),
+        })
+    }
+}
+
+/// Where a dependency is that is not a folder.
+fn source(wanted: &Wanted<'_>) -> Result<ChartSource, FetchError> {
+    let dependency = wanted.dependency;
+    let repository = dependency.repository.as_str();
+    // A lock that is older than the range says nothing any more.
+    let range: Option<VersionRange> = dependency.version.parse().ok();
+    let fits = |locked: &&str| {
+        let version = locked.parse();
+        version.is_ok_and(|version| range.as_ref().is_none_or(|range| range.matches(&version)))
+    };
+    let version = wanted.locked.filter(fits).unwrap_or(&dependency.version);
+    let version = Some(version.to_owned()).filter(|version| !version.is_empty());
+    if let Some(address) = repository.strip_prefix("oci://") {
+        let address = format!("{}/{}", address.trim_end_matches('/'), dependency.name);
+        return in_registry(&address, version).map_err(|error| format!("{error:#}").into());
+    }
+    if repository.starts_with("http://") || repository.starts_with("https://") {
+        return Ok(ChartSource::Repository {
+            repo: repository.parse()?,
+            name: dependency.name.clone(),
+            version,
+        });
+    }
+    Err(match repository {
+        "" => "it has no repository, so it belongs into charts/".to_owned(),
+        name if name.starts_with(['@', ':']) || name.starts_with("alias:") => {
+            format!("repositories are known by their addresses here, not by names: {name:?}")
+        }
+        other => format!("this is no address of a repository: {other:?}"),
+    }
+    .into())
+}
