@@ -35,7 +35,7 @@ pub use values::{SetError, ValueSources};
 use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
-use crate::value::{Map, MapType};
+use crate::value::{Map, MapType, Value};
 use tree::Node;
 use values::Coalescer;
 
@@ -175,6 +175,26 @@ pub fn render(
         memory: budget.bytes(),
     };
     Ok(rendered)
+}
+
+/// The values that templates of the chart itself see as `.Values`.
+///
+/// The errors are those of [`render`], as far as they are about values.
+pub fn coalesced_values(
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Value, RenderError> {
+    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
+    let given = values.merge(options.profile, &mut budget, read)?;
+    let mut coalescer = Coalescer {
+        profile: options.profile,
+        warnings: &mut Vec::new(),
+        budget: &mut budget,
+    };
+    let (_, coalesced) = prepare(chart, &given, &mut coalescer)?;
+    Ok(Value::Map(coalesced))
 }
 
 /// The tree of charts that are on, and the values of the chart and of all below it.
