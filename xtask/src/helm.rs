@@ -4,4 +4,5 @@ pub(crate) mod corpus;
 mod difference;
 pub(crate) mod fuzz;
 mod grammar;
+pub(crate) mod images;
 mod judge;

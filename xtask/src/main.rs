@@ -10,6 +10,7 @@
 //! cargo xtask apt-oracle             closures of packages, ours against apt's
 //! cargo xtask apt-node               packages into real systems of Debian that have no network
 //! cargo xtask helm-corpus DIR        every chart below a folder, rendered by Helm and by us
+//! cargo xtask image-corpus DIR       the images of every chart below a folder, as Helm and as we render it
 //! cargo xtask helm-fuzz              templates made by chance, rendered by both
 //! cargo xtask dist                   a static airlock binary
 //! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
@@ -79,6 +80,8 @@ enum Task {
     AptNode(apt_node::Options),
     /// Render every chart below a folder with Helm and with airlock, and compare the files
     HelmCorpus(helm::corpus::Options),
+    /// Find the images of every chart below a folder, in what Helm renders and in what airlock renders
+    ImageCorpus(helm::images::Options),
     /// Render templates made by chance with Helm and with airlock, and compare
     HelmFuzz(helm::fuzz::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Task::AptOracle(options) => apt_oracle::compare(&options),
         Task::AptNode(options) => apt_node::start(&options),
         Task::HelmCorpus(options) => helm::corpus::compare(&options),
+        Task::ImageCorpus(options) => helm::images::compare(&options),
         Task::HelmFuzz(options) => helm::fuzz::compare(&options),
         Task::Dist => dist::run(),
         Task::Schema { check } => schema(check),

@@ -118,7 +118,8 @@ impl Finder {
         }
     }
 
-    /// Reads what a chart and those below it say of themselves: annotations of `Chart.yaml`, and `Images.lock`.
+    /// Reads what a chart and those below it, on or off, say of themselves: annotations of `Chart.yaml`, `Images.lock`,
+    /// and their own `values.yaml`.
     pub fn chart(&mut self, chart: &Chart) {
         values::chart(&mut self.sink, chart, "");
     }
@@ -126,7 +127,7 @@ impl Finder {
     /// Reads the values that templates of a chart see ([`crate::render::coalesced_values`]), for images that are not
     /// rendered.
     pub fn values(&mut self, chart: &Chart, values: &Value) {
-        values::values(&mut self.sink, chart, values);
+        values::values(&mut self.sink, chart, &chart.metadata().name, values);
     }
 
     /// What follows from all of it together.

@@ -37,7 +37,7 @@ use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
 use crate::template::Parsed;
-use crate::value::{Map, MapType};
+use crate::value::{Map, MapType, Value};
 use kept::Kept;
 use tree::Node;
 use values::Coalescer;
@@ -191,13 +191,8 @@ fn rendered(
 ) -> Result<Rendered, RenderError> {
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
     let mut rendered = Rendered::default();
-    let given = values.merge(options.profile, &mut budget, read)?;
-    let mut coalescer = Coalescer {
-        profile: options.profile,
-        warnings: &mut rendered.warnings,
-        budget: &mut budget,
-    };
-    let (root, coalesced) = prepare(chart, &given, &mut coalescer)?;
+    let warnings = &mut rendered.warnings;
+    let (root, coalesced) = prepare(chart, values, options, &mut budget, warnings, read)?;
     if options.validate_schema {
         let profile = options.profile;
         schema::validate(&root, &coalesced, &mut renderer.schemas, profile, &mut budget)?;
@@ -217,20 +212,44 @@ fn rendered(
     Ok(rendered)
 }
 
+/// The values that templates of the chart itself see as `.Values`.
+///
+/// The errors are those of [`render`], as far as they are about values.
+pub fn coalesced_values(
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Value, RenderError> {
+    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
+    let (_, coalesced) = prepare(chart, values, options, &mut budget, &mut Vec::new(), read)?;
+    Ok(Value::Map(coalesced))
+}
+
 /// The tree of charts that are on, and the values of the chart and of all below it.
 fn prepare<'a>(
     chart: &'a Chart,
-    given: &Map,
-    coalescer: &mut Coalescer<'_>,
+    values: &ValueSources,
+    options: &Options,
+    budget: &mut Budget,
+    warnings: &mut Vec<String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<(Node<'a>, Map), RenderError> {
+    let given = values.merge(options.profile, budget, read)?;
+    let mut coalescer = Coalescer {
+        profile: options.profile,
+        warnings,
+        budget,
+    };
     let mut root = Node::new(chart);
-    root.process(given, coalescer).map_err(|error| match error {
-        RenderError::Values(text) if coalescer.profile == Profile::Helm4 => {
-            RenderError::Values(format!("chart dependencies processing failed: {text}"))
-        }
-        other => other,
-    })?;
-    let values = coalescer.values(&root, given, false)?;
+    root.process(&given, &mut coalescer)
+        .map_err(|error| match error {
+            RenderError::Values(text) if options.profile == Profile::Helm4 => {
+                RenderError::Values(format!("chart dependencies processing failed: {text}"))
+            }
+            other => other,
+        })?;
+    let values = coalescer.values(&root, &given, false)?;
     Ok((root, values))
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
 }
 
 /// Charts in a folder, none within another.
-fn find(folder: &Path, charts: &mut Vec<PathBuf>) -> Result<()> {
+pub(super) fn find(folder: &Path, charts: &mut Vec<PathBuf>) -> Result<()> {
     if folder.join("Chart.yaml").is_file() {
         charts.push(folder.to_owned());
         return Ok(());
@@ -125,7 +125,7 @@ fn find(folder: &Path, charts: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// The values files that a chart is rendered with, and how each is named.
-fn cases(chart: &Path, ci: usize) -> Vec<(String, Vec<String>)> {
+pub(super) fn cases(chart: &Path, ci: usize) -> Vec<(String, Vec<String>)> {
     let mut cases = vec![(String::new(), Vec::new())];
     let mut paths: Vec<PathBuf> = fs::read_dir(chart.join("ci"))
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())

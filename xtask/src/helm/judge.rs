@@ -53,6 +53,8 @@ impl Judges {
             "airlock-helm",
             "--example",
             "answers",
+            "--example",
+            "images",
         ]))?;
         let helm = vec![python, root().join("crates/helm/tests/oracle.py")];
         let ours = vec![target()?.join("release/examples/answers")];
@@ -80,7 +82,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    fn start(name: &'static str, words: Vec<PathBuf>) -> Result<Self> {
+    pub(super) fn start(name: &'static str, words: Vec<PathBuf>) -> Result<Self> {
         let (child, input, answers) = spawn(&words).with_context(|| format!("cannot start {name}"))?;
         Ok(Self {
             name,
@@ -101,26 +103,34 @@ impl Program {
     }
 
     pub(super) fn receive(&mut self) -> Result<Answer> {
+        Ok(match self.answer()? {
+            Ok(value) => Answer {
+                seconds: value["seconds"].as_f64().unwrap_or_default(),
+                outcome: match value["error"].as_str() {
+                    Some(text) => Outcome::Error(text.to_owned()),
+                    None => Outcome::Files(serde_json::from_value(value["files"].clone())?),
+                },
+            },
+            Err(reason) => Answer {
+                outcome: Outcome::Gone(reason),
+                seconds: 0.0,
+            },
+        })
+    }
+
+    /// The object that is answered, or why there is none.
+    pub(super) fn answer(&mut self) -> Result<std::result::Result<Value, String>> {
         let reason = match self.answers.recv_timeout(LIMIT) {
             Ok(line) => {
-                let value: Value = serde_json::from_str(&line)
+                let value = serde_json::from_str(&line)
                     .with_context(|| format!("{} does not answer in JSON: {line}", self.name))?;
-                return Ok(Answer {
-                    seconds: value["seconds"].as_f64().unwrap_or_default(),
-                    outcome: match value["error"].as_str() {
-                        Some(text) => Outcome::Error(text.to_owned()),
-                        None => Outcome::Files(serde_json::from_value(value["files"].clone())?),
-                    },
-                });
+                return Ok(Ok(value));
             }
             Err(RecvTimeoutError::Timeout) => format!("{} is still running", self.name),
             Err(RecvTimeoutError::Disconnected) => format!("{} has ended", self.name),
         };
         self.again()?;
-        Ok(Answer {
-            outcome: Outcome::Gone(reason),
-            seconds: 0.0,
-        })
+        Ok(Err(reason))
     }
 
     pub(super) fn ask(&mut self, question: &Value) -> Result<Answer> {

@@ -128,7 +128,12 @@ pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named,
     }
     let mut before: Option<(usize, &str)> = None;
     let mut found = Vec::new();
+    let mut place = text::Lines::new(script);
     for (at, token) in text::tokens(script) {
+        let (line, comment) = place.line(at);
+        if comment {
+            continue;
+        }
         let name = before.replace((at + token.len(), token));
         let given = name.is_some_and(|(end, name)| {
             let between = script.get(end..at).unwrap_or_default();
@@ -139,19 +144,18 @@ pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named,
         });
         match text::read(token) {
             Some(read) if given && read.strength >= Strength::Path => {
-                found.push((at, token, read, named));
+                found.push((line, token, read, named));
             }
             _ => {
                 let token = token.strip_prefix("docker://").unwrap_or(token);
                 if let Some(read) = text::read_full(token) {
-                    found.push((at, token, read, other));
+                    found.push((line, token, read, other));
                 }
             }
         }
     }
-    for (at, token, read, rule) in found {
+    for (line, token, read, rule) in found {
         if script.contains('\n') {
-            let line = script.get(..at).unwrap_or_default().matches('\n').count() + 1;
             walker.into(&format!("line {line}"), |walker| {
                 walker.add(read.reference, rule, token, scope);
             });
@@ -199,6 +203,9 @@ pub(super) fn variable(walker: &mut Walker<'_>, name: &Str, text: &str, scope: S
     }
     if words::mentions_image(name) {
         return image(walker, text, scope, Rule::Environment, false);
+    }
+    if embedded::known_artifact(walker, name, text, scope) {
+        return;
     }
     if embedded::is_document(name, text) && embedded::document(walker, name, text, scope) {
         return;

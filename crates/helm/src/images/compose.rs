@@ -49,12 +49,18 @@ pub(super) fn compose(parts: &[Part<'_>], around: Around) -> Vec<Composed> {
     order.sort_by(|a, b| (&a.key.prefix, a.at).cmp(&(&b.key.prefix, b.at)));
     order
         .chunk_by(|a, b| a.key.prefix == b.key.prefix)
-        .filter_map(|group| one(group, around))
+        .filter_map(|group| {
+            let prefix = group.first()?.key.prefix.as_str();
+            let open = |part: &Part<'_>| {
+                part.key.role == Role::Repository && part.key.prefix == prefix && part.text.is_empty()
+            };
+            one(group, around, parts.iter().any(open))
+        })
         .collect()
 }
 
-/// The group of one prefix.
-fn one(group: &[&Part<'_>], around: Around) -> Option<Composed> {
+/// The group of one prefix; `open` if its repository is written as empty.
+fn one(group: &[&Part<'_>], around: Around, open: bool) -> Option<Composed> {
     let prefix = group.first()?.key.prefix.as_str();
     // Databases are artifacts, with tags that their programs know.
     if holds_no_images(prefix) || prefix.ends_with("db") {
@@ -83,7 +89,7 @@ fn one(group: &[&Part<'_>], around: Around) -> Option<Composed> {
             (image.text.to_owned(), image)
         }
         (None, None) => {
-            let name = find(Role::Name).filter(|_| {
+            let name = find(Role::Name).filter(|_| !open).filter(|_| {
                 (around.below_image && (tag.is_some() || version.is_some()))
                     || (registry.is_some() && tag.is_some())
             })?;
@@ -122,13 +128,12 @@ fn one(group: &[&Part<'_>], around: Around) -> Option<Composed> {
         written = format!("{written}@{digest}");
     }
     if tag.is_none() && digest.is_none() {
-        return (main.key.role == Role::Repository && (hosted || around.below_image)).then_some(
-            Composed::Open {
+        return (matches!(main.key.role, Role::Repository | Role::Image) && (hosted || around.below_image))
+            .then_some(Composed::Open {
                 repository: written,
                 at: main.at,
                 parts,
-            },
-        );
+            });
     }
     read(&written)?;
     let plain = prefix.is_empty()

@@ -18,7 +18,7 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
                         let at = from + found;
                         let after = body.as_bytes().get(at + 4);
                         // `-----BEGIN` and the like are no separators.
-                        if after.is_none_or(u8::is_ascii_whitespace) {
+                        if after.is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'#') {
                             break Some(at);
                         }
                         from = at + 4;
@@ -69,6 +69,7 @@ mod tests {
         assert_eq!(cut("--- {a: 1}\n--- {b: 2}\n"), ["{a: 1}", "{b: 2}"]);
         assert_eq!(cut("a: 1\n-----BEGIN\n"), ["a: 1\n-----BEGIN"]);
         assert_eq!(cut("a: 1\r\n---\r\nb: 2\r\n"), ["a: 1", "b: 2"]);
+        assert_eq!(cut("a: 1\n---# b\nb: 2\n"), ["a: 1", "# b\nb: 2"]);
         assert!(cut("---\n---\n\n").is_empty());
     }
 }

@@ -48,8 +48,7 @@ pub(super) fn document(walker: &mut Walker<'_>, name: &Str, text: &str, scope: S
         return true;
     }
     // Most texts of ConfigMaps have no word of all this, and parsing them would take longer than all the rest.
-    if !worth_parsing(text) {
-        walker.references(text, scope, Rule::EmbeddedReference);
+    if !worth_parsing(text) && text::references(text).next().is_none() {
         return true;
     }
     let inner = scope.embedded();
@@ -138,35 +137,42 @@ pub(super) fn lines(walker: &mut Walker<'_>, text: &str, scope: Scope) {
     }
 }
 
-/// OCI artifacts that are no images, by the keys of the programs that fetch them.
-pub(super) fn known_artifact(walker: &mut Walker<'_>, name: &Str, text: &str, scope: Scope) {
+/// OCI artifacts that are no images, by the keys of the programs that fetch them; whether it is one.
+pub(super) fn known_artifact(walker: &mut Walker<'_>, name: &Str, text: &str, scope: Scope) -> bool {
     let words = words::words(name);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let known = match words.as_slice() {
         // Trivy appends the versions of its formats: 2 for vulnerabilities, 1 for Java.
         [.., "java", "db", "repository"] => Some("1"),
         [.., "db", "repository"] => Some("2"),
+        [.., "oci", "ref" | "reference"] => Some("latest"),
+        ["url"] if walker.is_of("extensions.istio.io") => Some("latest"),
         ["package"] if walker.is_of("pkg.crossplane.io") => Some("latest"),
         _ => None,
     };
     let Some(tag) = known else {
-        return;
+        return false;
     };
-    let Some(read) = text::read(text).filter(|read| read.strength >= Strength::Path) else {
-        return;
-    };
-    let tagged = matches!(read.strength, Strength::Tagged | Strength::Full);
-    let written = if tagged {
-        text.to_owned()
-    } else {
-        format!("{text}:{tag}")
-    };
-    // With a tag of its own and a registry it is found as any whole reference is.
-    if read.strength != Strength::Full
-        && let Ok(reference) = written.parse()
-    {
-        walker.artifact(reference, &written, scope);
+    // Trivy takes several, and asks the next when one does not answer.
+    let mut any = false;
+    for text in text.split(',') {
+        let text = text.trim();
+        let text = text.strip_prefix("oci://").unwrap_or(text);
+        let Some(read) = text::read(text).filter(|read| read.strength >= Strength::Path) else {
+            continue;
+        };
+        let tagged = matches!(read.strength, Strength::Tagged | Strength::Full);
+        let written = if tagged {
+            text.to_owned()
+        } else {
+            format!("{text}:{tag}")
+        };
+        if let Ok(reference) = written.parse() {
+            walker.artifact(reference, &written, scope);
+            any = true;
+        }
     }
+    any
 }
 
 /// Rules and plugins that `falcoctl` fetches: references, or names in its index.

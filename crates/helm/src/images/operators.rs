@@ -5,10 +5,13 @@
 
 mod table;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use airlock_types::Reference;
 
 use super::Rule;
-use super::found::{Content, Finding, Gap, Place};
+use super::found::{Content, Finding, Gap, Object, Place};
 use super::sink::Sink;
 use super::text;
 use table::{KINDS, OPERATORS, Operator, Pulls, Wanted};
@@ -58,26 +61,45 @@ fn conclude_one(sink: &mut Sink, operator: &Operator) {
         return;
     };
     if surest(&sink.findings, operator.settled_by).is_some() {
+        if operator.name == "istio" {
+            forget_placeholders(sink);
+        }
         return;
     }
     let place = evidence.place.clone();
     let mut derived = Vec::new();
+    let mut told = !operator.pulls.is_empty();
     for pulls in operator.pulls {
-        derived.extend(follow(&sink.findings, evidence, pulls));
+        match follow(&sink.findings, evidence, pulls) {
+            Some(more) => derived.extend(more),
+            None => told = false,
+        }
     }
-    let told = !derived.is_empty();
     for (written, reference) in derived {
         sink.add(reference, Content::Image, Rule::Operator, &written, place.clone());
     }
     if operator.name == "istio" && told {
-        // The placeholder of its injector is explained.
-        sink.notices
-            .retain(|notice| !(notice.gap == Gap::Unreadable && notice.text == "auto"));
+        forget_placeholders(sink);
     }
     if operator.more || !told {
         let text = format!("{}: {}", operator.name, operator.says);
         sink.notice(Gap::Unlisted, &text, place);
     }
+}
+
+/// What Istio's injector fills in is known: `image: auto`, and the templates that it fills.
+fn forget_placeholders(sink: &mut Sink) {
+    let hubs: BTreeSet<Option<Arc<Object>>> = sink
+        .findings
+        .iter()
+        .filter(|finding| finding.rule == Rule::Hub)
+        .map(|finding| finding.place.object.clone())
+        .collect();
+    sink.notices.retain(|notice| {
+        let filled = notice.text == "auto"
+            || (notice.text.contains("annotation .ObjectMeta") && hubs.contains(&notice.place.object));
+        notice.gap != Gap::Unreadable || !filled
+    });
 }
 
 /// The surest finding of an image whose repository ends so.
@@ -88,45 +110,45 @@ fn surest<'f>(findings: &'f [Finding], ends: &[&str]) -> Option<&'f Finding> {
         .min_by_key(|finding| finding.class)
 }
 
-/// Whether a repository ends with whole components.
+/// Whether a repository ends with whole components; with `*` at the end, whether its last one begins so.
 fn is_at(reference: &Reference, end: &str) -> bool {
     let name = reference.repository.name.as_str();
+    if let Some(start) = end.strip_suffix('*') {
+        return name
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.starts_with(start));
+    }
     name.strip_suffix(end)
         .is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
-/// The references that follow from the image of an operator.
-fn follow(findings: &[Finding], evidence: &Finding, pulls: &Pulls) -> Vec<(String, Reference)> {
+/// The references that follow from the image of an operator; none where that cannot be told, and an empty list where
+/// nothing more is needed.
+fn follow(findings: &[Finding], evidence: &Finding, pulls: &Pulls) -> Option<Vec<(String, Reference)>> {
     let (texts, tag): (Vec<String>, _) = match pulls {
         Pulls::Siblings(names) => (siblings(&evidence.reference, names), &evidence.reference.tag),
         Pulls::SiblingsOf(of, names) => match surest(findings, &[of]) {
             Some(other) => (siblings(&other.reference, names), &other.reference.tag),
-            None => return Vec::new(),
+            None => return None,
         },
         Pulls::Named(name) => (vec![(*name).to_owned()], &evidence.reference.tag),
         Pulls::Until { minor, name } => {
-            let Some(tag) = &evidence.reference.tag else {
-                return Vec::new();
-            };
-            let is_older = minor_of(tag.as_str()).is_some_and(|(major, own)| major == 1 && own < *minor);
-            if !is_older {
-                return Vec::new();
+            let (major, own) = minor_of(evidence.reference.tag.as_ref()?.as_str())?;
+            if (major, own) >= (1, *minor) {
+                return Some(Vec::new());
             }
             (vec![(*name).to_owned()], &evidence.reference.tag)
         }
-        Pulls::GitlabHelper => return gitlab_helper(&evidence.reference).into_iter().collect(),
+        Pulls::GitlabHelper => return gitlab_helper(&evidence.reference).map(|one| vec![one]),
     };
-    let Some(tag) = tag.as_ref().filter(|tag| tag.as_str() != "latest") else {
-        return Vec::new();
-    };
-    texts
-        .into_iter()
-        .filter_map(|text| {
-            let text = format!("{text}:{tag}");
-            let reference = text.parse().ok()?;
-            Some((text, reference))
-        })
-        .collect()
+    let tag = tag.as_ref().filter(|tag| tag.as_str() != "latest")?;
+    let tagged = texts.into_iter().filter_map(|text| {
+        let text = format!("{text}:{tag}");
+        let reference = text.parse().ok()?;
+        Some((text, reference))
+    });
+    Some(tagged.collect())
 }
 
 /// Repositories beside one: of `quay.io/a/b` and `c`, `quay.io/a/c`.

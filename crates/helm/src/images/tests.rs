@@ -62,3 +62,143 @@ fn limits_are_told() {
     assert_eq!(found.findings.len(), 1);
     assert_eq!(found.notices.len(), 1, "{:?}", found.notices);
 }
+
+/// What kustomize, Jsonnet and people write: many documents, JSON, arrays, lists in lists, comments, no end of line.
+#[test]
+fn plain_manifests_of_any_form() {
+    let pod = |name: &str, image: &str| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}"}},"spec":{{"containers":[{{"name":"c","image":"{image}"}}]}}}}"#
+        )
+    };
+    let (a, b) = (pod("a", "a.example/x:1"), pod("b", "b.example/x:1"));
+    let both = [
+        "pod-spec a.example/x:1 spec.containers[0].image",
+        "pod-spec b.example/x:1 spec.containers[0].image",
+    ];
+    assert_eq!(lines(&format!("{a}\n---\n{b}")), both);
+    assert_eq!(
+        lines(&format!(
+            "# made by hand\n---\n\n--- # two\n{a}\n---\n---\n{b}\n...\n"
+        )),
+        both
+    );
+    let in_items = |path: &str| {
+        both.map(|line| line.replace(" spec", &format!(" {path}.spec")))
+            .iter()
+            .enumerate()
+            .map(|(at, line)| line.replace("[N]", &format!("[{at}]")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&format!("[\n\t{a},\n\t{b}\n]")), in_items("[N]"));
+    let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{a},{b}]}}"#);
+    assert_eq!(lines(&list), in_items("items[N]"));
+    assert_eq!(
+        lines(&format!(
+            r#"{{"apiVersion":"v1","kind":"List","items":[{list}]}}"#
+        )),
+        in_items("items[0].items[N]")
+    );
+    // Jsonnet with a file each, and a template of OpenShift.
+    let files = format!(r#"{{"a.json": {a}, "sub": {{"b": {b}}}}}"#);
+    assert_eq!(
+        lines(&files),
+        [
+            "pod-spec a.example/x:1 [\"a.json\"].spec.containers[0].image",
+            "pod-spec b.example/x:1 sub.b.spec.containers[0].image"
+        ]
+    );
+    let template =
+        format!(r#"{{"apiVersion":"template.openshift.io/v1","kind":"Template","objects":[{a},{b}]}}"#);
+    assert_eq!(lines(&template), in_items("objects[N]"));
+}
+
+#[test]
+fn objects_have_their_names() {
+    let mut finder = Finder::new(Limits::default());
+    finder.manifest(
+        &Source::rendered("a/charts/b/templates/x.yaml"),
+        b"kind: List\napiVersion: v1\nitems:\n- {apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: ns, annotations: {helm.sh/hook: test}}, spec: {template: {spec: {containers: [{image: x:1}]}}}}\n",
+    );
+    let found = finder.finish();
+    let [finding] = found.findings.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        finding.place.to_string(),
+        "a/b templates/x.yaml, Job ns/j (hook test), items[0].spec.template.spec.containers[0].image"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let told = lines(
+        "a: [\n---\nkind: Pod\napiVersion: v1\nspec: {containers: [{image: x:1}, {image: ''}, {image: '{{ x }}'}]}\n",
+    );
+    assert!(
+        told[1].starts_with("unreadable the image is empty spec.containers[1]"),
+        "{told:?}"
+    );
+    assert!(
+        told[2].starts_with("unreadable {{ x }} spec.containers[2]"),
+        "{told:?}"
+    );
+    assert!(
+        told[3].starts_with("unread the document cannot be read: "),
+        "{told:?}"
+    );
+    // What its lines show is found all the same.
+    let told = lines("image: \"quay.io/a/b:1\"\nbroken: [\n");
+    assert!(
+        told[0].starts_with("embedded-key docker.io") || told[0].contains("quay.io/a/b:1"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn hostile_documents_end_soon() {
+    let deep = |open: &str, shut: &str, times| format!("{}x{}", open.repeat(times), shut.repeat(times));
+    let mut aliases = "a0: &a0 {image: 'quay.io/a/b:1'}\n".to_owned();
+    for level in 1..40 {
+        let before = format!("*a{}", level - 1);
+        aliases.push_str(&format!(
+            "a{level}: &a{level} [{}]\n",
+            [before.as_str(); 9].join(", ")
+        ));
+    }
+    let mut json = "quay.io/a/b:1".to_owned();
+    for _ in 0..12 {
+        json = serde_json::json!({ "image": json }).to_string();
+    }
+    let tokens = "quay.io/a/b:1 ".repeat(50_000);
+    let hostile = [
+        deep("[", "]", 100_000),
+        deep("{a: ", "}", 5_000),
+        deep("- ", "", 50_000),
+        aliases,
+        format!(
+            "kind: ConfigMap\napiVersion: v1\ndata: {{x: {}}}\n",
+            serde_json::json!(json)
+        ),
+        format!(
+            "kind: ConfigMap\napiVersion: v1\ndata: {{x: {}}}\n",
+            serde_json::json!(format!("image\n{tokens}"))
+        ),
+        "\n---".repeat(100_000),
+        format!("image: {}\n", "a/".repeat(200_000)),
+        format!("{}: x\n", "image.".repeat(100_000)),
+    ];
+    let limits = Limits {
+        steps: 200_000,
+        ..Limits::default()
+    };
+    for (at, text) in hostile.iter().enumerate() {
+        let start = std::time::Instant::now();
+        let mut finder = Finder::new(limits);
+        finder.manifest(&Source::file("x"), text.as_bytes());
+        let found = finder.finish();
+        println!("{at}: {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 5, "{at}: {:?}", start.elapsed());
+        assert!(found.findings.len() <= 100_000, "{at}");
+    }
+}

@@ -40,6 +40,7 @@ const NO_REGISTRIES: &[&str] = &[
     "go.uber.org",
     "go.opentelemetry.io",
     "type.googleapis.com",
+    "helm.sh",
     "k8s.io",
     "kubernetes.io",
 ];
@@ -92,6 +93,37 @@ const FILES: &[&str] = &[
     "raw",
     "vmdk",
     "go",
+    "sql",
+];
+
+/// Those among them that are not the end of names of hosts, too.
+const FILES_NOT_HOSTS: &[&str] = &[
+    "yaml",
+    "yml",
+    "json",
+    "txt",
+    "conf",
+    "toml",
+    "ini",
+    "cfg",
+    "xml",
+    "html",
+    "png",
+    "svg",
+    "jpg",
+    "gz",
+    "tgz",
+    "tar",
+    "log",
+    "pem",
+    "crt",
+    "key",
+    "sock",
+    "properties",
+    "tmpl",
+    "tpl",
+    "lua",
+    "jar",
     "sql",
 ];
 
@@ -175,7 +207,7 @@ const fn is_part(byte: u8) -> bool {
 fn is_registry(host: &str) -> bool {
     !NO_REGISTRIES.contains(&host)
         && (host == "registry.k8s.io" || !NO_REGISTRIES_BELOW.iter().any(|below| host.ends_with(below)))
-        && !FILES.contains(&host.rsplit('.').next().unwrap_or_default())
+        && !FILES_NOT_HOSTS.contains(&host.rsplit('.').next().unwrap_or_default())
 }
 
 /// Whether a host is one that can be looked up: `ghcr.io`, `10.0.0.1`, `registry:5000`.
@@ -200,7 +232,13 @@ fn is_no_name(text: &str, strength: Strength) -> bool {
     if text.contains('@') {
         return false;
     }
-    let number = !last.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let digits = last
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .count();
+    // A number, a version, or a time or size with its unit: `24h`, `10Mi`.
+    let number =
+        digits > 0 && last.len() - digits <= 2 || !last.bytes().any(|byte| byte.is_ascii_alphabetic());
     let file = last.rsplit_once('.').is_some_and(|(_, end)| FILES.contains(&end));
     file || (strength == Strength::Word && (number || CHOICES.contains(&last)))
 }
@@ -257,6 +295,41 @@ pub(super) fn references(text: &str) -> impl Iterator<Item = (usize, &str, Read)
     })
 }
 
+/// Tells of places of a text, asked for from the first to the last, in which line each is.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+    number: usize,
+    comment: bool,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            number: 1,
+            comment: is_comment(text),
+        }
+    }
+
+    /// The number of the line of a place, and whether it is a comment.
+    pub(super) fn line(&mut self, at: usize) -> (usize, bool) {
+        while let Some(end) = self.text.get(self.at..at).and_then(|between| between.find('\n')) {
+            self.at += end + 1;
+            self.number += 1;
+            self.comment = is_comment(self.text.get(self.at..).unwrap_or_default());
+        }
+        self.at = self.at.max(at);
+        (self.number, self.comment)
+    }
+}
+
+/// Whether a text begins with a comment.
+fn is_comment(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t']).starts_with('#')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,8 +372,7 @@ mod tests {
             "values.yaml/x:1",
             "/bin/sh",
         ] {
-            // `10m` could be an image, and only a key of an image makes it one.
-            assert!(strength(text).is_none() || text == "10m", "{text}");
+            assert!(strength(text).is_none(), "{text}");
         }
     }
 

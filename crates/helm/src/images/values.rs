@@ -15,9 +15,9 @@ use crate::format::{deeper, from_yaml_kept};
 use crate::value::Value;
 
 /// Images in the values of a chart.
-pub(super) fn values(sink: &mut Sink, chart: &Chart, values: &Value) {
+pub(super) fn values(sink: &mut Sink, chart: &Chart, name: &str, values: &Value) {
     let source = Source {
-        chart: Some(chart.metadata().name.as_str().into()),
+        chart: Some(name.into()),
         file: "values.yaml".into(),
     };
     let before = sink.findings.len();
@@ -66,7 +66,7 @@ fn version_of<'c>(chart: &'c Chart, path: &str) -> &'c str {
     &chart.metadata().app_version
 }
 
-/// What `Chart.yaml` and `Images.lock` say, of a chart and of those below it.
+/// What `Chart.yaml`, `Images.lock` and `values.yaml` say, of a chart and of those below it.
 pub(super) fn chart(sink: &mut Sink, chart: &Chart, above: &str) {
     let name = &chart.metadata().name;
     let name = if above.is_empty() {
@@ -80,6 +80,8 @@ pub(super) fn chart(sink: &mut Sink, chart: &Chart, above: &str) {
             listed(sink, text, Rule::ChartAnnotation, &place);
         }
     }
+    // A chart that is off adds nothing to the values of the one above it.
+    values(sink, chart, &name, &chart.values.value());
     for file in chart.files() {
         if file.path.eq_ignore_ascii_case("images.lock") {
             let text = String::from_utf8_lossy(&file.bytes);

@@ -112,6 +112,8 @@ pub(super) struct Walker<'s> {
     trust: Trust,
     /// Hub and tag of the maps above.
     hubs: Vec<(String, String)>,
+    /// The tag of images without one, where the object says it elsewhere.
+    version: Option<String>,
 }
 
 impl<'s> Walker<'s> {
@@ -123,6 +125,7 @@ impl<'s> Walker<'s> {
             path: Vec::new(),
             trust,
             hubs: Vec::new(),
+            version: None,
         }
     }
 
@@ -191,6 +194,15 @@ impl<'s> Walker<'s> {
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
                 scope.trust = Trust::Schema;
                 self.value(&Value::Map(map.clone()), scope);
+            }
+            // The system-upgrade-controller runs its images with the version that the plan is for.
+            ("upgrade.cattle.io", "Plan") => {
+                if let Some(Value::Map(spec)) = map.get(b"spec") {
+                    let version = text_of(&spec, "version").replace('+', "-");
+                    self.version = Some(version).filter(|version| !version.is_empty());
+                }
+                self.value(&Value::Map(map.clone()), scope);
+                self.version = None;
             }
             ("source.toolkit.fluxcd.io", "OCIRepository") => self.flux_source(map),
             // These watch repositories of images, and pull none.
@@ -344,6 +356,8 @@ impl<'s> Walker<'s> {
         self.named_value(&entries, &mut done, scope);
         self.docker_image(&entries, &mut done, scope);
         self.composed(&entries, &mut done, scope);
+        self.open_image(&entries, &mut done, scope);
+        self.base_image(&entries, &mut done, scope);
         let hub = self.hub(map);
         let is_container = scope.container
             || (map.contains(b"image")
@@ -351,6 +365,14 @@ impl<'s> Walker<'s> {
                     .iter()
                     .any(|field| map.contains(field.as_bytes())));
         for ((name, value), done) in entries.iter().zip(done) {
+            // Settings by image, `images: {docker.io/acme/tool:1: …}`.
+            if scope.below_images
+                && let Some(read) = text::read_full(&name.text())
+            {
+                self.path.push(Step::Key(name.clone()));
+                self.add(read.reference, Rule::Reference, &name.text(), scope);
+                self.path.pop();
+            }
             if !done {
                 self.path.push(Step::Key(name.clone()));
                 self.entry(name, value, scope, is_container);
@@ -406,7 +428,9 @@ impl<'s> Walker<'s> {
                     };
                     return self.image(&key, &text, scope, Some(Rule::PodVolume));
                 }
-                embedded::known_artifact(self, name, &text, scope);
+                if embedded::known_artifact(self, name, &text, scope) {
+                    return;
+                }
                 self.string_of(name, &text, scope);
             }
             Value::Map(map) => match &**name {
@@ -457,6 +481,20 @@ impl<'s> Walker<'s> {
             }
             self.path.push(Step::Index(at));
             match item {
+                // Services of a job of GitLab, `services = [{name = "docker:dind"}]`.
+                Value::Map(map)
+                    if scope.trust == Trust::Embedded
+                        && self.parent_is("services")
+                        && text::read(&text_of(map, "name"))
+                            .is_some_and(|read| read.strength >= Strength::Tagged) =>
+                {
+                    let text = text_of(map, "name");
+                    self.enter("name");
+                    if let Some(read) = text::read(&text) {
+                        self.add(read.reference, Rule::EmbeddedKey, &text, scope);
+                    }
+                    self.leave();
+                }
                 Value::String(text) if scope.below_images => {
                     let key = Key {
                         prefix: String::new(),
@@ -546,7 +584,7 @@ impl<'s> Walker<'s> {
         };
         let around = Around {
             below_image: scope.below_image,
-            chart: entries.iter().any(chart),
+            chart: entries.iter().any(chart) || self.below(words::holds_no_images),
         };
         for one in compose(&parts, around) {
             let (at, parts) = match &one {
@@ -563,6 +601,64 @@ impl<'s> Walker<'s> {
             self.path.push(Step::Key(name.clone()));
             self.made(&one, scope);
             self.path.pop();
+        }
+    }
+
+    /// `{baseImage: quay.io/a/b, version: v1}`, as old objects of prometheus-operator have it; `image` overrides both.
+    fn base_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        let find = |wanted: &str| {
+            let found = entries.iter().position(|(name, _)| *name == wanted);
+            found.and_then(|at| Some((at, scalar(&entries.get(at)?.1)?)))
+        };
+        let Some((at, base)) = find("baseImage") else {
+            return;
+        };
+        let Some(done @ false) = done.get_mut(at) else {
+            return;
+        };
+        let version = ["tag", "version"]
+            .iter()
+            .find_map(|name| find(name).filter(|(_, text)| !text.is_empty()));
+        if find("image").is_some_and(|(_, image)| image.starts_with(&base)) {
+            *done = true;
+        } else if let Some((_, version)) = version
+            && let Some(read) = text::read(&format!("{base}:{version}"))
+        {
+            *done = true;
+            self.enter("baseImage");
+            self.add(
+                read.reference,
+                Rule::ImageMap,
+                &format!("{base}:{version}"),
+                scope,
+            );
+            self.leave();
+        }
+    }
+
+    /// `{repository: "", image: driver}`, or something that is off: the name of an image whose repository is left open.
+    fn open_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        let Some(at) = entries.iter().position(|(name, _)| *name == "image") else {
+            return;
+        };
+        let beside = |(name, value): &(Str, Value)| {
+            let open = matches!(&**name, b"repository" | b"registry" | b"imageRegistry")
+                && matches!(value, Value::String(_) | Value::Nil);
+            open || (*name == "enabled" && matches!(value, Value::Bool(false)))
+        };
+        if let Some((step, Value::String(text))) = entries.get(at)
+            && let Some(done @ false) = done.get_mut(at)
+            && !text.contains(&b'/')
+            && entries.iter().any(beside)
+            && let Some(read) = text::read(&text.text())
+            && read.strength == Strength::Word
+        {
+            *done = true;
+            if scope.trust != Trust::Values {
+                self.path.push(Step::Key(step.clone()));
+                self.gap(Gap::Incomplete, &text.text());
+                self.path.pop();
+            }
         }
     }
 
@@ -597,6 +693,20 @@ impl<'s> Walker<'s> {
 
     /// Remembers hub and tag of a map for what is below it, as Istio's values have them.
     fn hub(&mut self, map: &Map) -> bool {
+        if !map.contains(b"hub") && !map.contains(b"global") {
+            return false;
+        }
+        // A chart's own hub is empty where that of all charts is meant.
+        if text_of(map, "hub").is_empty() {
+            return match map.get(b"global") {
+                Some(Value::Map(global)) => self.hub_of(&global),
+                _ => false,
+            };
+        }
+        self.hub_of(map)
+    }
+
+    fn hub_of(&mut self, map: &Map) -> bool {
         let hub = text_of(map, "hub");
         let mut tag = map.get(b"tag").and_then(|tag| scalar(&tag)).unwrap_or_default();
         if hub.is_empty() || tag.is_empty() || text::read(&hub).is_none() {
@@ -640,9 +750,20 @@ impl<'s> Walker<'s> {
             return;
         }
         let weak = read.strength < Strength::Tagged;
+        if let Some(version) = &self.version
+            && !matches!(read.strength, Strength::Tagged | Strength::Full)
+        {
+            let written = format!("{text}:{version}");
+            if let Some(read) = text::read(&written) {
+                self.add(read.reference, Rule::Operator, &written, scope);
+                return;
+            }
+        }
         if rule.is_none()
             && weak
-            && (words::shows_no_container(&key.prefix) || key.prefix.split(' ').any(|word| word == "image"))
+            && (words::shows_no_container(&key.prefix)
+                || self.below_parent(words::shows_no_container)
+                || key.prefix.split(' ').any(|word| word == "image"))
         {
             return;
         }
@@ -698,15 +819,15 @@ impl<'s> Walker<'s> {
         if !text.contains('/') || !text.contains([':', '@']) {
             return;
         }
-        let found: Vec<_> = text::references(text).collect();
-        for (at, token, read) in found {
-            if text.contains('\n') {
-                let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        let mut place = text::Lines::new(text);
+        for (at, token, read) in text::references(text) {
+            let (line, comment) = place.line(at);
+            if !text.contains('\n') {
+                self.add(read.reference, rule, token, scope);
+            } else if !comment {
                 self.into(&format!("line {line}"), |walker| {
                     walker.add(read.reference, rule, token, scope);
                 });
-            } else {
-                self.add(read.reference, rule, token, scope);
             }
         }
     }
@@ -781,6 +902,17 @@ impl<'s> Walker<'s> {
     pub(super) fn is_of(&self, group: &str) -> bool {
         let object = self.object.as_ref();
         object.is_some_and(|object| object.api_version.split('/').next() == Some(group))
+    }
+
+    /// Whether the key that the walk is at says something.
+    fn below(&self, says: fn(&str) -> bool) -> bool {
+        matches!(self.path.last(), Some(Step::Key(key)) if says(&words::words(key).join(" ")))
+    }
+
+    /// The same of the key above.
+    fn below_parent(&self, says: fn(&str) -> bool) -> bool {
+        let parent = self.path.len().checked_sub(2).and_then(|at| self.path.get(at));
+        matches!(parent, Some(Step::Key(key)) if says(&words::words(key).join(" ")))
     }
 
     fn parent_is(&self, name: &str) -> bool {

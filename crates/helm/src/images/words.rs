@@ -213,6 +213,7 @@ pub(super) fn shows_no_container(prefix: &str) -> bool {
         "ami",
         "splash",
         "favicon",
+        "backing",
     ];
     prefix.split(' ').any(|word| WORDS.contains(&word))
 }

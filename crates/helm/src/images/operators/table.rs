@@ -98,8 +98,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
     known(
         "istio",
-        &["istio/pilot", "istio-release/pilot", "istio-testing/pilot"],
-        &["istio/proxyv2", "istio-release/proxyv2", "istio-testing/proxyv2"],
+        &[
+            "istio/pilot",
+            "istio-release/pilot",
+            "istio-testing/pilot",
+            "release/pilot",
+            "testing/pilot",
+        ],
+        &["proxyv2"],
         &[Pulls::Siblings(&["proxyv2"])],
         "istiod puts a proxy beside pods, whose image its configuration names",
     ),
@@ -212,7 +218,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     baked(
         "postgres-operator",
         &["postgres-operator"],
-        &["spilo", "spilo-15", "spilo-16", "spilo-17", "crunchy-postgres"],
+        &["spilo*", "crunchy-postgres*"],
         "the images of PostgreSQL are named in its program unless its configuration names them",
     ),
     baked(
