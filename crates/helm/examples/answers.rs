@@ -42,7 +42,7 @@ fn answer(question: &Value, renderer: &mut Renderer) -> Value {
         let done = rendered(question, renderer);
         best = best.min(start.elapsed().as_secs_f64());
         reply = match done {
-            Ok(files) => json!({ "files": files }),
+            Ok((files, keys)) => json!({ "files": files, "keys": keys }),
             Err(error) => json!({ "error": error.to_string() }),
         };
     }
@@ -50,7 +50,10 @@ fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     reply
 }
 
-fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+type Files = BTreeMap<String, String>;
+
+/// The files, and whether keys were made for them.
+fn rendered(question: &Value, renderer: &mut Renderer) -> Result<(Files, bool), Box<dyn Error>> {
     let profile = Profile::Helm4;
     let chart = match (&question["files"], question["chart"].as_str()) {
         (Value::Object(files), _) => {
@@ -106,7 +109,7 @@ fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String
         ..ValueSources::default()
     };
     let done = renderer.render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
-    Ok(done.into_texts())
+    Ok((done.into_texts(), !options.world.keys.is_empty()))
 }
 
 /// The files of a folder that are not ignored; links are followed, as Helm follows them.
