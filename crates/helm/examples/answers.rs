@@ -9,25 +9,37 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use airlock_helm::ChartFile;
 use airlock_helm::call::World;
 use airlock_helm::chart::{Chart, Profile};
-use airlock_helm::render::{KubeVersion, Options, ValueSources, render};
+use airlock_helm::render::{KubeVersion, Options, Renderer, ValueSources};
+use airlock_helm::{ChartFile, IgnoreRules};
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 
+/// What the program `airlock` uses too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut renderer = Renderer::default();
     for line in std::io::stdin().lock().lines() {
-        println!("{}", answer(&serde_json::from_str(&line?)?));
+        println!("{}", answer(&serde_json::from_str(&line?)?, &mut renderer));
     }
     Ok(())
 }
 
-fn answer(question: &Value) -> Value {
+fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     let mut best = f64::MAX;
     let mut reply = Value::Null;
+    // Each repetition knows what the charts before this one have left, and nothing of this one; or nothing at all.
+    let before = match question["keep"].as_bool() {
+        Some(false) => Renderer::default(),
+        _ => renderer.clone(),
+    };
     for _ in 0..question["repeat"].as_u64().unwrap_or(1) {
+        *renderer = before.clone();
         let start = Instant::now();
-        let done = rendered(question);
+        let done = rendered(question, renderer);
         best = best.min(start.elapsed().as_secs_f64());
         reply = match done {
             Ok(files) => json!({ "files": files }),
@@ -38,7 +50,7 @@ fn answer(question: &Value) -> Value {
     reply
 }
 
-fn rendered(question: &Value) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
     let profile = Profile::Helm4;
     let chart = match (&question["files"], question["chart"].as_str()) {
         (Value::Object(files), _) => {
@@ -51,7 +63,11 @@ fn rendered(question: &Value) -> Result<BTreeMap<String, String>, Box<dyn Error>
         (_, Some(path)) if Path::new(path).is_file() => Chart::from_archive(&fs::read(path)?, profile)?,
         (_, Some(path)) => {
             let mut files = Vec::new();
-            walk(Path::new(path), "", &mut files)?;
+            let rules = match fs::read(Path::new(path).join(".helmignore")) {
+                Ok(bytes) => IgnoreRules::parse(&bytes)?,
+                Err(_) => IgnoreRules::default(),
+            };
+            walk(Path::new(path), "", &rules, &mut files)?;
             Chart::from_files(files, profile)?
         }
         _ => return Err("the question names no chart".into()),
@@ -89,19 +105,25 @@ fn rendered(question: &Value) -> Result<BTreeMap<String, String>, Box<dyn Error>
             .collect(),
         ..ValueSources::default()
     };
-    let done = render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
+    let done = renderer.render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
     Ok(done.into_texts())
 }
 
-/// The files of a folder; links are followed, as Helm follows them.
-fn walk(folder: &Path, prefix: &str, files: &mut Vec<ChartFile>) -> Result<(), Box<dyn Error>> {
+/// The files of a folder that are not ignored; links are followed, as Helm follows them.
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    rules: &IgnoreRules,
+    files: &mut Vec<ChartFile>,
+) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let path = format!("{prefix}{}", name.to_string_lossy());
-        if fs::metadata(entry.path())?.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), files)?;
-        } else {
+        let kind = entry.file_type()?;
+        if kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path())?.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), rules, files)?;
+        } else if !rules.ignores(&path) {
             files.push(ChartFile {
                 path,
                 bytes: fs::read(entry.path())?,

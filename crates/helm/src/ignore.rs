@@ -33,10 +33,20 @@ pub struct IgnoreRules(Vec<Rule>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
-    pattern: Vec<char>,
+    pattern: Pattern,
     negate: bool,
     folder_only: bool,
     whole_path: bool,
+}
+
+/// A shell pattern; most are simple, and a chart of a thousand files asks often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// Nothing in it is special.
+    Exact(Box<str>),
+    /// A star, and nothing special behind it.
+    Suffix(Box<str>),
+    Glob(Vec<char>),
 }
 
 impl IgnoreRules {
@@ -79,12 +89,13 @@ impl IgnoreRules {
     }
 
     fn decide(&self, path: &str, folder: bool) -> bool {
+        let name = memchr::memrchr(b'/', path.as_bytes()).map_or(path, |at| &path[at + 1..]);
         for rule in &self.0 {
             if rule.negate {
-                if (rule.folder_only && !folder) || !rule.matches(path) {
+                if (rule.folder_only && !folder) || !rule.matches(path, name) {
                     return true;
                 }
-            } else if (folder || !rule.folder_only) && rule.matches(path) {
+            } else if (folder || !rule.folder_only) && rule.matches(path, name) {
                 return true;
             }
         }
@@ -103,22 +114,43 @@ impl Rule {
             None => (false, text),
         };
         let whole_path = text.contains('/');
-        let pattern: Vec<char> = text.strip_prefix('/').unwrap_or(text).chars().collect();
-        is_complete(&pattern).then_some(Self {
-            pattern,
+        Some(Self {
+            pattern: Pattern::new(text.strip_prefix('/').unwrap_or(text))?,
             negate,
             folder_only,
             whole_path,
         })
     }
 
-    fn matches(&self, path: &str) -> bool {
-        let text = if self.whole_path {
-            path
-        } else {
-            path.rsplit('/').next().unwrap_or(path)
-        };
-        glob(&self.pattern, &text.chars().collect::<Vec<_>>())
+    /// `name` is the last component of the path.
+    fn matches(&self, path: &str, name: &str) -> bool {
+        self.pattern.matches(if self.whole_path { path } else { name })
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Option<Self> {
+        let is_special = |text: &str| text.contains(['*', '?', '[', '\\']);
+        if !is_special(text) {
+            return Some(Self::Exact(text.into()));
+        }
+        if let Some(rest) = text.strip_prefix('*')
+            && !is_special(rest)
+        {
+            return Some(Self::Suffix(rest.into()));
+        }
+        let pattern: Vec<char> = text.chars().collect();
+        is_complete(&pattern).then_some(Self::Glob(pattern))
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Exact(exact) => **exact == *text,
+            Self::Suffix(suffix) => text
+                .strip_suffix(&**suffix)
+                .is_some_and(|start| !start.contains('/')),
+            Self::Glob(pattern) => glob(pattern, &text.chars().collect::<Vec<_>>()),
+        }
     }
 }
 

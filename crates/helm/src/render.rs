@@ -16,6 +16,7 @@ mod engine;
 mod failure;
 mod files;
 mod glob;
+mod kept;
 mod metadata;
 mod name;
 mod order;
@@ -35,7 +36,9 @@ pub use values::{SetError, ValueSources};
 use crate::ChartFile;
 use crate::call::{Budget, World};
 use crate::chart::{Chart, Profile};
+use crate::template::Parsed;
 use crate::value::{Map, MapType, Value};
+use kept::Kept;
 use tree::Node;
 use values::Coalescer;
 
@@ -126,10 +129,12 @@ pub struct Rendered {
 impl Rendered {
     /// The files as text, as Go writes them into JSON: each byte that is no part of a character is U+FFFD.
     pub fn into_texts(self) -> BTreeMap<String, String> {
+        let text = |bytes| match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => crate::format::lossy(error.as_bytes()).into_owned(),
+        };
         let files = self.files.into_iter();
-        files
-            .map(|(path, bytes)| (path, crate::format::lossy(&bytes).into_owned()))
-            .collect()
+        files.map(|(path, bytes)| (path, text(bytes))).collect()
     }
 }
 
@@ -151,17 +156,46 @@ pub fn render(
     options: &Options,
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Rendered, RenderError> {
+    Renderer::default().render(chart, values, options, read)
+}
+
+/// Renders charts one after another, and keeps what one leaves to the next: templates that are parsed and schemas
+/// that are compiled, found again by their text. A chart with other values, or another that carries the same library
+/// chart, is rendered sooner then. What comes out of a rendering, and what it costs by [`Limits`], does not depend on
+/// what was rendered before.
+#[derive(Clone, Debug, Default)]
+pub struct Renderer {
+    templates: Kept<Parsed>,
+    schemas: Kept<schema::Ready>,
+}
+
+impl Renderer {
+    /// [`render()`], with what earlier renderings have left.
+    pub fn render(
+        &mut self,
+        chart: &Chart,
+        values: &ValueSources,
+        options: &Options,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Rendered, RenderError> {
+        rendered(self, chart, values, options, read)
+    }
+}
+
+fn rendered(
+    renderer: &mut Renderer,
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Rendered, RenderError> {
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
     let mut rendered = Rendered::default();
-    let given = values.merge(options.profile, &mut budget, read)?;
-    let mut coalescer = Coalescer {
-        profile: options.profile,
-        warnings: &mut rendered.warnings,
-        budget: &mut budget,
-    };
-    let (root, coalesced) = prepare(chart, &given, &mut coalescer)?;
+    let warnings = &mut rendered.warnings;
+    let (root, coalesced) = prepare(chart, values, options, &mut budget, warnings, read)?;
     if options.validate_schema {
-        schema::validate(&root, &coalesced, options.profile, &mut budget)?;
+        let profile = options.profile;
+        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, &mut budget)?;
     }
     let top = match options.profile {
         Profile::Helm3 => "chartutil.Values",
@@ -169,7 +203,8 @@ pub fn render(
     };
     let values = coalesced.converted(MapType::Values(top));
     collect_crds(&root, root.name(), &mut rendered.crds);
-    rendered.files = engine::run(&root, &values, options, &mut budget, &mut rendered.warnings)?;
+    let (kept, warnings) = (&mut renderer.templates, &mut rendered.warnings);
+    rendered.files = engine::run(&root, &values, options, kept, &mut budget, warnings)?;
     rendered.cost = Cost {
         steps: budget.steps(),
         memory: budget.bytes(),
@@ -187,30 +222,34 @@ pub fn coalesced_values(
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Value, RenderError> {
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    let given = values.merge(options.profile, &mut budget, read)?;
-    let mut coalescer = Coalescer {
-        profile: options.profile,
-        warnings: &mut Vec::new(),
-        budget: &mut budget,
-    };
-    let (_, coalesced) = prepare(chart, &given, &mut coalescer)?;
+    let (_, coalesced) = prepare(chart, values, options, &mut budget, &mut Vec::new(), read)?;
     Ok(Value::Map(coalesced))
 }
 
 /// The tree of charts that are on, and the values of the chart and of all below it.
 fn prepare<'a>(
     chart: &'a Chart,
-    given: &Map,
-    coalescer: &mut Coalescer<'_>,
+    values: &ValueSources,
+    options: &Options,
+    budget: &mut Budget,
+    warnings: &mut Vec<String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<(Node<'a>, Map), RenderError> {
+    let given = values.merge(options.profile, budget, read)?;
+    let mut coalescer = Coalescer {
+        profile: options.profile,
+        warnings,
+        budget,
+    };
     let mut root = Node::new(chart);
-    root.process(given, coalescer).map_err(|error| match error {
-        RenderError::Values(text) if coalescer.profile == Profile::Helm4 => {
-            RenderError::Values(format!("chart dependencies processing failed: {text}"))
-        }
-        other => other,
-    })?;
-    let values = coalescer.values(&root, given, false)?;
+    root.process(&given, &mut coalescer)
+        .map_err(|error| match error {
+            RenderError::Values(text) if options.profile == Profile::Helm4 => {
+                RenderError::Values(format!("chart dependencies processing failed: {text}"))
+            }
+            other => other,
+        })?;
+    let values = coalescer.values(&root, &given, false)?;
     Ok((root, values))
 }
 

@@ -8,10 +8,13 @@
 mod compile;
 mod equal;
 mod formats;
+mod keywords;
 mod meta;
 mod number;
 mod problem;
 mod validate;
+
+pub(crate) use compile::Compiled;
 
 use crate::{
     call::{Budget, FunctionError, LimitReached},
@@ -49,11 +52,15 @@ type Result<T> = std::result::Result<T, Refusal>;
 /// What a schema calls itself in errors.
 const LOCATION: &str = "file:///values.schema.json";
 
-/// Checks values against the text of a schema (`ValidateAgainstSingleSchema`).
-pub(crate) fn check(values: &Value, schema: &[u8], profile: Profile, budget: &mut Budget) -> Result<()> {
+/// Compiles the text of a schema.
+pub(crate) fn compiled(schema: &[u8], profile: Profile, budget: &mut Budget) -> Result<Compiled> {
     let schema = read(schema, budget)?;
-    let compiled = compile::compile(schema, profile, budget)?;
-    match validate::validate(values, &compiled, budget)? {
+    compile::compile(schema, profile, budget)
+}
+
+/// Checks values against a schema (`ValidateAgainstSingleSchema`).
+pub(crate) fn check(values: &Value, schema: &Compiled, budget: &mut Budget) -> Result<()> {
+    match validate::validate(values, schema, budget)? {
         None => Ok(()),
         Some(problem) => Err(Refusal::Text(format!("{}\n", problem.display()))),
     }

@@ -4,7 +4,7 @@
 //! a text, [`TemplateSet::execute`] runs a template by name. Texts of errors, positions and all, are Go's.
 //!
 //! ```
-//! use std::rc::Rc;
+//! use std::sync::Arc;
 //!
 //! use airlock_helm::{
 //!     call::{Budget, Call, World},
@@ -12,7 +12,7 @@
 //!     value::Value,
 //! };
 //!
-//! let mut set = TemplateSet::new("gotpl", Rc::new(Functions::new([], [])));
+//! let mut set = TemplateSet::new("gotpl", Arc::new(Functions::new([], [])));
 //! set.missing_key = MissingKey::Zero;
 //! set.parse("hello", "Hello, {{ .name | printf \"%q\" }}{{ range .list }} {{ . }}{{ end }}!")?;
 //!
@@ -43,4 +43,5 @@ pub(crate) mod unicode;
 pub use exec::Execution;
 pub use functions::{EngineFunction, Functions};
 pub use parse::ParseError;
+pub(crate) use set::Parsed;
 pub use set::{MissingKey, Template, TemplateSet};

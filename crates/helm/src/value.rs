@@ -13,7 +13,7 @@ mod string;
 pub use list::{List, ListType};
 pub use map::{Map, MapType};
 pub use object::{Field, Method, Object};
-pub use string::Str;
+pub use string::{Bytes, Str};
 
 use std::rc::Rc;
 
@@ -36,7 +36,7 @@ pub enum Value {
     /// `string`.
     String(Str),
     /// `[]byte`.
-    Bytes(Str),
+    Bytes(Bytes),
     /// A slice of anything else.
     List(List),
     /// A map.
@@ -194,7 +194,8 @@ impl Value {
             // As in Go, not-a-number is true: it is not equal to zero.
             Self::Float(value) => *value != 0.0,
             Self::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
-            Self::String(value) | Self::Bytes(value) => !value.is_empty(),
+            Self::String(value) => !value.is_empty(),
+            Self::Bytes(value) => !value.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::Object(object) => object.truth(),

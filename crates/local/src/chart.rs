@@ -20,9 +20,21 @@ const MAX_DEPTH: usize = 64;
 const IGNORE_FILE: &str = ".helmignore";
 const UNREADABLE: &str = "the chart folder cannot be read";
 
-/// Reads the files of a chart folder that its `.helmignore` leaves in, in order of their paths. Links that lead out
-/// of the folder are refused.
-pub fn chart_files(path: &Path) -> Result<Vec<ChartFile>, SourceError> {
+/// The message about a link that [`Links::Inside`] does not allow.
+pub const LINK_LEAVES: &str = "a symbolic link leads out of the chart folder";
+
+/// Where symbolic links in a chart folder may lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// To what is in the folder as well: a chart that came from somewhere else carries no file of this machine.
+    #[default]
+    Inside,
+    /// Anywhere, as with Helm.
+    Anywhere,
+}
+
+/// Reads the files of a chart folder that its `.helmignore` leaves in, in order of their paths.
+pub fn chart_files(path: &Path, links: Links) -> Result<Vec<ChartFile>, SourceError> {
     let root = path.canonicalize().map_err(local(UNREADABLE, path))?;
     if !root.is_dir() {
         return Err(SourceError::new(
@@ -34,7 +46,7 @@ pub fn chart_files(path: &Path) -> Result<Vec<ChartFile>, SourceError> {
     }
     let rules = match fs::symlink_metadata(root.join(IGNORE_FILE)) {
         Ok(_) => {
-            let bytes = inside(&root, &root.join(IGNORE_FILE))
+            let bytes = real_path(&root, &root.join(IGNORE_FILE), links)
                 .and_then(|real| Region::open(&real)?.read_all(MAX_BYTES))?;
             IgnoreRules::parse(&bytes).map_err(|error| {
                 corrupt("the .helmignore file cannot be used", path.display()).caused_by(error)
@@ -45,6 +57,7 @@ pub fn chart_files(path: &Path) -> Result<Vec<ChartFile>, SourceError> {
     .with_defaults();
     let mut walk = Walk {
         root: &root,
+        links,
         rules,
         files: Vec::new(),
         bytes: 0,
@@ -56,7 +69,7 @@ pub fn chart_files(path: &Path) -> Result<Vec<ChartFile>, SourceError> {
 
 /// Packages a chart folder, deterministically.
 pub(crate) fn package(path: &Path) -> Result<Vec<u8>, SourceError> {
-    airlock_helm::package(chart_files(path)?).map_err(|error| {
+    airlock_helm::package(chart_files(path, Links::Inside)?).map_err(|error| {
         let hint = match &error {
             ChartError::NoMetadata => Some("name the folder that holds Chart.yaml"),
             ChartError::MissingDependencies(_) => {
@@ -74,6 +87,7 @@ pub(crate) fn package(path: &Path) -> Result<Vec<u8>, SourceError> {
 
 struct Walk<'a> {
     root: &'a Path,
+    links: Links,
     rules: IgnoreRules,
     files: Vec<ChartFile>,
     bytes: u64,
@@ -102,7 +116,7 @@ impl Walk<'_> {
                 format!("{prefix}/{name}")
             };
             // Rules are asked about files only, with their folders: a negated rule can let a folder in again.
-            let real = match inside(self.root, &real.join(&name)) {
+            let real = match real_path(self.root, &real.join(&name), self.links) {
                 Ok(real) if real.is_dir() => real,
                 _ if self.rules.ignores(&chart_path) => continue,
                 other => other?,
@@ -150,8 +164,8 @@ impl Walk<'_> {
     }
 }
 
-/// The real path of what may be a symbolic link, if that is in the chart.
-fn inside(root: &Path, path: &Path) -> Result<PathBuf, SourceError> {
+/// The real path of what may be a symbolic link, if it may lead there.
+fn real_path(root: &Path, path: &Path, links: Links) -> Result<PathBuf, SourceError> {
     let real = path.canonicalize().map_err(|cause| {
         let nowhere = cause.kind() == ErrorKind::NotFound;
         let error = local("the file cannot be read", path)(cause);
@@ -162,11 +176,9 @@ fn inside(root: &Path, path: &Path) -> Result<PathBuf, SourceError> {
             error
         }
     })?;
-    if real.starts_with(root) {
+    if links == Links::Anywhere || real.starts_with(root) {
         return Ok(real);
     }
-    Err(
-        unsupported("a symbolic link leads out of the chart folder", path.display())
-            .hint("put the file itself into the chart, or name the link in .helmignore"),
-    )
+    Err(unsupported(LINK_LEAVES, path.display())
+        .hint("put the file itself into the chart, or name the link in .helmignore"))
 }

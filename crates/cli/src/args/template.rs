@@ -49,6 +49,9 @@ pub(crate) struct TemplateArgs {
     /// Fetch dependencies that charts/ lacks, in the versions of Chart.lock where they fit; nothing is written there
     #[arg(long)]
     pub(crate) dependency_update: bool,
+    /// Follow symbolic links that lead out of the folder of a chart, as Helm does; they are refused otherwise
+    #[arg(long)]
+    pub(crate) follow_links: bool,
     #[command(flatten)]
     pub(crate) values: ValueArgs,
     #[command(flatten)]

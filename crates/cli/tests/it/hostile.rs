@@ -443,6 +443,15 @@ fn links_that_leave_the_folder() {
         link(chart, path, target);
         refused(&desk, &[chart], &[expected, path]);
     }
+    // Unless it is said that they may lead there.
+    let (code, said) = desk.run(&["template", "a", "--follow-links"]);
+    assert!(
+        code == 0 && said.contains("# Source: site/templates/s.yaml\nsecret: 1\n"),
+        "{said}"
+    );
+    for (chart, expected) in [("d", "a device, pipe or socket"), ("g", "in a circle")] {
+        refused(&desk, &[chart, "--follow-links"], &[expected]);
+    }
     // One that stays within is a file as any other.
     link("i", "templates/b.yaml", "a.yaml");
     let (code, said) = desk.run(&["template", "i"]);

@@ -44,7 +44,8 @@ fn equal(budget: &mut Budget, one: &Value, other: &Value, depth: usize) -> Resul
         (Value::Uint(kind, one), Value::Uint(other_kind, other)) => kind == other_kind && one == other,
         (Value::Float(one), Value::Float(other)) => one == other,
         (Value::Complex(one, i), Value::Complex(other, j)) => one == other && i == j,
-        (Value::String(one), Value::String(other)) | (Value::Bytes(one), Value::Bytes(other)) => one == other,
+        (Value::String(one), Value::String(other)) => one == other,
+        (Value::Bytes(one), Value::Bytes(other)) => one == other,
         (Value::List(one), Value::List(other)) => {
             if one.list_type() != other.list_type()
                 || one.is_nil() != other.is_nil()

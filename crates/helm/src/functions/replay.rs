@@ -320,7 +320,7 @@ fn templates_show_what_go_shows() {
     for line in cases.lines() {
         let case: TemplateCase = serde_json::from_str(line).unwrap();
         let functions = Functions::new(super::functions().iter().copied(), []);
-        let mut set = TemplateSet::new("t", std::rc::Rc::new(functions));
+        let mut set = TemplateSet::new("t", std::sync::Arc::new(functions));
         set.missing_key = MissingKey::Zero;
         let mut budget = Budget::new(100_000_000, 64 << 20);
         let mut world = World::new((0, 0), 0);

@@ -9,7 +9,8 @@ use crate::{
 /// What `toString` gives: strings and bytes as they are, everything else as `%v` prints it.
 pub(super) fn strval(budget: &mut Budget, value: &Value) -> Result<Str, FunctionError> {
     match value {
-        Value::String(text) | Value::Bytes(text) => Ok(text.clone()),
+        Value::String(text) => Ok(text.clone()),
+        Value::Bytes(bytes) => Ok(bytes.clone().into()),
         value => print(budget, value),
     }
 }

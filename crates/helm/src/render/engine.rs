@@ -1,14 +1,19 @@
 //! The engine: every template of every chart in one set (Helm, `pkg/engine/engine.go`).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use super::files::Files;
+use super::kept::Kept;
 use super::tree::{Node, table};
 use super::{Options, RenderError, failure, metadata};
 use crate::call::{Budget, Call, FunctionError, LimitReached, Param};
 use crate::chart::Profile;
-use crate::template::{EngineFunction, Execution, Functions, MissingKey, TemplateSet, fmt};
+use crate::template::{
+    EngineFunction, Execution, Functions, MissingKey, ParseError, Parsed, Template, TemplateSet, fmt,
+};
 use crate::value::{Map, MapType, Str, Value};
 
 /// How often a template may include itself, directly or not.
@@ -37,6 +42,9 @@ struct Host {
     lint: bool,
     included: HashMap<Str, u32>,
     warnings: Vec<String>,
+    profile: Profile,
+    /// The texts that `tpl` was called with.
+    kept: Kept<Parsed>,
 }
 
 /// Renders everything that is no partial.
@@ -44,16 +52,15 @@ pub(super) fn run(
     root: &Node<'_>,
     values: &Map,
     options: &Options,
+    kept: &mut Kept<Parsed>,
     budget: &mut Budget,
     warnings: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let all = Collector::new(options).all(root, values);
     let mut order: Vec<(&String, &Renderable<'_>)> = all.iter().collect();
     // Deepest first, and backwards within a depth: what a shared chart defines is redefined by those above it.
-    order.sort_by(|(a, _), (b, _)| {
-        let depth = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
-        (depth(b), b).cmp(&(depth(a), a))
-    });
+    order.reverse();
+    order.sort_by_cached_key(|(path, _)| Reverse(memchr::memchr_iter(b'/', path.as_bytes()).count()));
     let mut set = TemplateSet::new("gotpl", functions(options.profile));
     set.missing_key = if options.strict {
         MissingKey::Error
@@ -63,16 +70,33 @@ pub(super) fn run(
     for (path, template) in &order {
         budget.step(1 + template.text.len() as u64 / 64)?;
         budget.take(template.text.len().saturating_mul(PARSED))?;
-        set.parse(path.as_str(), template.text)
+        let name = Str::from(path.as_str());
+        parse(&mut set, kept, options.profile, &name, template.text)
             .map_err(|error| failure::unparsed(path, error.to_string()))?;
     }
-    let mut world = options.world.clone();
     let mut host = Host {
         lint: options.lint,
         included: HashMap::new(),
         warnings: Vec::new(),
+        profile: options.profile,
+        kept: std::mem::take(kept),
     };
-    let template_type = values.map_type();
+    let files = execute(&set, &order, values.map_type(), options, &mut host, budget);
+    warnings.append(&mut host.warnings);
+    *kept = host.kept;
+    files
+}
+
+/// Runs every template that is no partial.
+fn execute(
+    set: &TemplateSet,
+    order: &[(&String, &Renderable<'_>)],
+    template_type: MapType,
+    options: &Options,
+    host: &mut Host,
+    budget: &mut Budget,
+) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
+    let mut world = options.world.clone();
     let mut files = BTreeMap::new();
     let mut left = options.limits.output;
     for (path, template) in order {
@@ -92,7 +116,7 @@ pub(super) fn run(
             world: &mut world,
         };
         let output = set
-            .execute(path.as_str(), &dot, call, &mut host)
+            .execute(path.as_str(), &dot, call, host)
             .map_err(|error| failure::failed(error, path, options.profile))?;
         let output = without_no_value(output);
         left = left
@@ -102,12 +126,28 @@ pub(super) fn run(
                     what: "bytes of output",
                     limit: options.limits.output,
                 },
-                path: path.clone(),
+                path: (*path).clone(),
             })?;
-        files.insert(path.clone(), output);
+        files.insert((*path).clone(), output);
     }
-    warnings.append(&mut host.warnings);
     Ok(files)
+}
+
+/// Parses a text into the set, unless a text like it was parsed before.
+fn parse(
+    set: &mut TemplateSet,
+    kept: &mut Kept<Parsed>,
+    profile: Profile,
+    name: &Str,
+    text: &[u8],
+) -> Result<Option<Rc<Template>>, ParseError> {
+    if let Some(parsed) = kept.get(profile, text).and_then(|parsed| parsed.under(name)) {
+        return Ok(set.add_parsed(&parsed));
+    }
+    let parsed = set.parsed(name, text)?;
+    let main = set.add_parsed(&parsed);
+    kept.insert(profile, text, parsed);
+    Ok(main)
 }
 
 /// The last component of a path.
@@ -211,7 +251,17 @@ fn find(text: &[u8]) -> Option<usize> {
 }
 
 /// Every function that templates may call: Sprig's and Helm's.
-fn functions(profile: Profile) -> Rc<Functions> {
+fn functions(profile: Profile) -> Arc<Functions> {
+    static HELM3: OnceLock<Arc<Functions>> = OnceLock::new();
+    static HELM4: OnceLock<Arc<Functions>> = OnceLock::new();
+    let known = match profile {
+        Profile::Helm3 => &HELM3,
+        Profile::Helm4 => &HELM4,
+    };
+    Arc::clone(known.get_or_init(|| Arc::new(table_of(profile))))
+}
+
+fn table_of(profile: Profile) -> Functions {
     let older = match profile {
         Profile::Helm3 => [
             crate::format::helm3_functions(),
@@ -263,7 +313,7 @@ fn functions(profile: Profile) -> Rc<Functions> {
             all.remove(name);
         }
     }
-    Rc::new(all)
+    all
 }
 
 fn text(arguments: &[Value]) -> Str {
@@ -308,9 +358,13 @@ fn tpl(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, Func
     let quoted = || fmt::quoted(&text).text().into_owned();
     // What the text defines is seen by the text alone.
     let mut set = execution.set().clone();
-    let template = set.parse("gotpl", &*text).map_err(|error| {
-        FunctionError::new(error.to_string()).wrap(&format!("cannot parse template {}: ", quoted()))
-    })?;
+    let name = Str::from("gotpl");
+    let Host { profile, kept, .. } = host(execution)?;
+    let unparsed =
+        |error: &str| FunctionError::new(error).wrap(&format!("cannot parse template {}: ", quoted()));
+    let template = parse(&mut set, kept, *profile, &name, &text)
+        .map_err(|error| unparsed(&error.to_string()))?
+        .ok_or_else(|| unparsed("template: no tree"))?;
     let output = execution
         .with_set(set, |execution| execution.run(&template, &data))
         .map_err(|error| error.wrap(&format!("error during tpl function execution for {}: ", quoted())))?;

@@ -140,7 +140,7 @@ impl Object for Files {
                 Ok(Value::String(own(object)?.get(call, argument(arguments))?))
             }),
             "GetBytes" => method(one, |object, call, arguments| {
-                Ok(Value::Bytes(own(object)?.get(call, argument(arguments))?))
+                Ok(Value::Bytes(own(object)?.get(call, argument(arguments))?.into()))
             }),
             "Glob" => method(one, |object, call, arguments| {
                 own(object)?.glob(call, argument(arguments))
@@ -161,7 +161,7 @@ impl Object for Files {
             let entries = self.entries.iter();
             let entries = entries.map(|(path, file)| {
                 let bytes = Str::from(file.bytes.as_slice());
-                (path.clone(), Value::Bytes(bytes))
+                (path.clone(), Value::Bytes(bytes.into()))
             });
             Map::new(MapType::Other("map[string][]uint8"), entries)
         });

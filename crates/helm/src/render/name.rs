@@ -1,6 +1,6 @@
 //! Names of releases (Helm, `pkg/chart/v2/util/validate_name.go`, `pkg/action/install.go`).
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Limits, RenderError};
 use crate::call::{Budget, Call, Function, FunctionError, Param, World};
@@ -48,7 +48,7 @@ pub fn release_name(template: &str, world: &World, limits: &Limits) -> Result<St
         .filter(|function| !OF_HELM.contains(&function.name))
         .copied()
         .chain([FAIL]);
-    let mut set = TemplateSet::new("name-template", Rc::new(Functions::new(plain, [])));
+    let mut set = TemplateSet::new("name-template", Arc::new(Functions::new(plain, [])));
     let failed = |text: String| RenderError::Template {
         shown: text.clone(),
         text,

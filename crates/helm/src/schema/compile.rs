@@ -1,10 +1,13 @@
 //! Finding the parts of a schema: its drafts, its names and what its references lead to.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use url::Url;
 
-use super::{LOCATION, Refusal, Result, problem::pointer};
+use super::{LOCATION, Refusal, Result};
 use crate::{
     call::{Budget, LimitReached},
     chart::Profile,
@@ -26,13 +29,13 @@ pub(super) enum Draft {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) schema: Value,
-    pub(super) base: Url,
+    pub(super) base: Rc<Url>,
     pub(super) draft: Draft,
 }
 
 /// A schema whose references are known to lead somewhere.
 #[derive(Debug)]
-pub(super) struct Compiled {
+pub(crate) struct Compiled {
     pub(super) root: Part,
     resources: HashMap<String, Part>,
     /// By address and name.
@@ -89,6 +92,7 @@ pub(super) fn compile_trusted(schema: Value, budget: &mut Budget) -> Result<Comp
 
 fn compile_as(schema: Value, draft: Draft, profile: Profile, budget: &mut Budget) -> Result<Compiled> {
     let base = Url::parse(LOCATION).map_err(|error| Refusal::Text(error.to_string()))?;
+    let base = Rc::new(base);
     let root = Part { schema, base, draft };
     let mut compiled = Compiled {
         root: root.clone(),
@@ -97,17 +101,21 @@ fn compile_as(schema: Value, draft: Draft, profile: Profile, budget: &mut Budget
         dynamic: HashSet::new(),
         profile,
     };
-    compiled.collect(&root, &mut Vec::new(), budget)?;
+    compiled.collect(&root, 0, budget)?;
     // It may give itself another address.
     let root = compiled.entered(&root, root.schema.clone());
     compiled.root = root.clone();
     compiled.resources.insert(LOCATION.to_owned(), root.clone());
     let mut seen = HashSet::new();
-    let mut queue = vec![(root, LOCATION.to_owned() + "#")];
-    while let Some((part, place)) = queue.pop() {
+    let mut queue = vec![root];
+    while let Some(part) = queue.pop() {
         budget.step(1)?;
-        if seen.insert(place.clone()) {
-            compiled.follow(&part, &place, &mut queue)?;
+        let Value::Map(map) = &part.schema else {
+            continue;
+        };
+        // The same schema under another address leads elsewhere.
+        if seen.insert((map.address(), Rc::clone(&part.base))) {
+            compiled.follow(&part, map, &mut queue)?;
         }
     }
     Ok(compiled)
@@ -164,9 +172,9 @@ fn id_of(schema: &Map, draft: Draft) -> Option<String> {
 
 impl Compiled {
     /// Remembers the schema's own address and names, and those of all below it.
-    fn collect(&mut self, part: &Part, path: &mut Vec<String>, budget: &mut Budget) -> Result<()> {
+    fn collect(&mut self, part: &Part, depth: usize, budget: &mut Budget) -> Result<()> {
         budget.step(1)?;
-        if path.len() > MAX_DEPTH {
+        if depth > MAX_DEPTH {
             return Err(DEEP.into());
         }
         let Value::Map(map) = &part.schema else {
@@ -175,13 +183,13 @@ impl Compiled {
         let part = self.named(part, map)?;
         for keyword in ONE {
             if let Some(inner @ Value::Map(_)) = get(map, keyword).filter(|_| keyword != "dependencies") {
-                self.below(&part, inner, path, &[keyword], budget)?;
+                self.below(&part, inner, depth + 1, budget)?;
             }
         }
         for keyword in MANY {
             if let Some(Value::List(items)) = get(map, keyword) {
-                for (index, inner) in items.iter().enumerate() {
-                    self.below(&part, inner.clone(), path, &[keyword, &index.to_string()], budget)?;
+                for inner in items.iter() {
+                    self.below(&part, inner.clone(), depth + 2, budget)?;
                 }
             }
         }
@@ -189,32 +197,21 @@ impl Compiled {
         let known = |keyword: &str| keyword != "$defs" || part.draft >= Draft::Nineteen;
         for keyword in NAMED.into_iter().filter(|keyword| known(keyword)) {
             if let Some(Value::Map(inner)) = get(map, keyword) {
-                for (name, inner) in inner.entries() {
-                    self.below(&part, inner, path, &[keyword, &name.text()], budget)?;
+                for (_, inner) in inner.entries() {
+                    self.below(&part, inner, depth + 2, budget)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn below(
-        &mut self,
-        part: &Part,
-        schema: Value,
-        path: &mut Vec<String>,
-        steps: &[&str],
-        budget: &mut Budget,
-    ) -> Result<()> {
-        let before = path.len();
-        path.extend(steps.iter().map(|step| (*step).to_owned()));
+    fn below(&mut self, part: &Part, schema: Value, depth: usize, budget: &mut Budget) -> Result<()> {
         let part = Part {
             schema,
-            base: part.base.clone(),
+            base: Rc::clone(&part.base),
             draft: part.draft,
         };
-        stacker::maybe_grow(128 << 10, 1 << 20, || self.collect(&part, path, budget))?;
-        path.truncate(before);
-        Ok(())
+        stacker::maybe_grow(128 << 10, 1 << 20, || self.collect(&part, depth, budget))
     }
 
     /// The schema under its own address, if it gives itself one.
@@ -228,7 +225,7 @@ impl Compiled {
             let base = part.base.join(address).ok().filter(|_| !address.is_empty());
             if let Some(mut base) = base {
                 base.set_fragment(None);
-                part.base = base;
+                part.base = Rc::new(base);
                 self.resources.insert(part.base.to_string(), part.clone());
             }
             if !name.is_empty() && part.draft < Draft::Nineteen {
@@ -248,10 +245,7 @@ impl Compiled {
     }
 
     /// The parts that this one leads to, by its keywords and its references.
-    fn follow(&self, part: &Part, place: &str, queue: &mut Vec<(Part, String)>) -> Result<()> {
-        let Value::Map(map) = &part.schema else {
-            return Ok(());
-        };
+    fn follow(&self, part: &Part, map: &Map, queue: &mut Vec<Part>) -> Result<()> {
         let known = |keyword: &str| match keyword {
             "$recursiveRef" => part.draft == Draft::Nineteen,
             "$dynamicRef" => part.draft == Draft::Twenty,
@@ -259,33 +253,25 @@ impl Compiled {
         };
         for keyword in ["$ref", "$recursiveRef", "$dynamicRef"] {
             if let Some(reference) = text(map, keyword).filter(|_| known(keyword)) {
-                let target = self.resolve(part, &reference)?;
-                let target_place = part
-                    .base
-                    .join(&reference)
-                    .map_or_else(|_| reference.clone(), |url| url.to_string());
-                queue.push((target, target_place));
+                queue.push(self.resolve(part, &reference)?);
             }
         }
         if part.draft < Draft::Nineteen && text(map, "$ref").is_some() {
             return Ok(());
         }
-        let mut push = |schema: Value, steps: &[String]| {
-            let inner = self.entered(part, schema);
-            queue.push((inner, format!("{place}{}", pointer(steps))));
-        };
+        let mut push = |schema: Value| queue.push(self.entered(part, schema));
         for keyword in ONE {
             match get(map, keyword) {
                 Some(inner @ (Value::Map(_) | Value::Bool(_))) if keyword != "dependencies" => {
-                    push(inner, &[keyword.to_owned()]);
+                    push(inner);
                 }
                 _ => {}
             }
         }
         for keyword in MANY {
             if let Some(Value::List(items)) = get(map, keyword) {
-                for (index, inner) in items.iter().enumerate() {
-                    push(inner.clone(), &[keyword.to_owned(), index.to_string()]);
+                for inner in items.iter() {
+                    push(inner.clone());
                 }
             }
         }
@@ -294,9 +280,9 @@ impl Compiled {
             .filter(|keyword| !matches!(*keyword, "definitions" | "$defs"))
         {
             if let Some(Value::Map(inner)) = get(map, keyword) {
-                for (name, inner) in inner.entries() {
+                for (_, inner) in inner.entries() {
                     if !matches!(inner, Value::List(_)) {
-                        push(inner, &[keyword.to_owned(), name.text().into_owned()]);
+                        push(inner);
                     }
                 }
             }
@@ -308,7 +294,7 @@ impl Compiled {
     pub(super) fn entered(&self, outer: &Part, schema: Value) -> Part {
         let mut part = Part {
             schema,
-            base: outer.base.clone(),
+            base: Rc::clone(&outer.base),
             draft: outer.draft,
         };
         let Value::Map(map) = &part.schema else {
@@ -323,7 +309,7 @@ impl Compiled {
                 .and_then(|base| self.resources.get(base.as_str()))
                 .filter(|_| !address.is_empty())
             {
-                part.base = known.base.clone();
+                part.base = Rc::clone(&known.base);
                 part.draft = known.draft;
             }
         }
@@ -334,11 +320,10 @@ impl Compiled {
     pub(super) fn resolve(&self, part: &Part, reference: &str) -> Result<Part> {
         let (address, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let base = if address.is_empty() {
-            part.base.clone()
+            Rc::clone(&part.base)
         } else {
-            part.base
-                .join(address)
-                .map_err(|error| Refusal::Text(format!("invalid url {reference}: {error}")))?
+            let joined = part.base.join(address);
+            Rc::new(joined.map_err(|error| Refusal::Text(format!("invalid url {reference}: {error}")))?)
         };
         let Some(resource) = self.resources.get(base.as_str()) else {
             if base.scheme() == "urn" && self.profile == Profile::Helm4 {

@@ -1,4 +1,4 @@
-use super::{Refusal, check};
+use super::{Refusal, check, compiled};
 use crate::{call::Budget, chart::Profile, format::from_json};
 
 /// Cases with what Go's library said: schema, values, report, each as JSON in a line of its own.
@@ -7,7 +7,9 @@ const CASES: &str = include_str!("cases.txt");
 fn report(schema: &str, values: &str) -> String {
     let mut budget = Budget::new(1_000_000, 10_000_000);
     let values = from_json(values.as_bytes(), &mut budget).unwrap();
-    match check(&values, schema.as_bytes(), Profile::Helm4, &mut budget) {
+    let verdict = compiled(schema.as_bytes(), Profile::Helm4, &mut budget)
+        .and_then(|schema| check(&values, &schema, &mut budget));
+    match verdict {
         Ok(()) => String::new(),
         Err(Refusal::Text(text)) => text,
         Err(Refusal::Limit(limit)) => limit.to_string(),

@@ -1,12 +1,19 @@
 //! Checking a value against a schema, keyword by keyword.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
+
+use smallvec::SmallVec;
 
 use super::{
     Refusal, Result,
     compile::{Compiled, Draft, Part, get, text},
     equal::{equal, shown as shown_value},
-    formats, number,
+    formats,
+    keywords::Keywords,
+    number,
     problem::{Kind, Problem, all_quoted, quoted},
 };
 use crate::{
@@ -27,6 +34,7 @@ pub(super) fn validate(value: &Value, compiled: &Compiled, budget: &mut Budget) 
         path: Vec::new(),
         same: Vec::new(),
         scope: Vec::new(),
+        targets: HashMap::new(),
         depth: 0,
     };
     let (_, problem) = validator.check(&compiled.root, value, false)?;
@@ -69,6 +77,8 @@ struct Validator<'a> {
     same: Vec<Map>,
     /// Every schema from the root to here.
     scope: Vec<Part>,
+    /// What `$ref` of a schema leads to, by the address of the schema.
+    targets: HashMap<usize, Rc<Part>>,
     depth: usize,
 }
 
@@ -115,7 +125,9 @@ impl Validator<'_> {
         }
         self.same.push(map.clone());
         self.scope.push(part.clone());
-        let verdict = stacker::maybe_grow(RED_ZONE, STACK, || self.apply(part, &map, value, wanted));
+        let verdict = stacker::maybe_grow(RED_ZONE, STACK, || {
+            self.apply(part, &Keywords::of(&map), value, wanted)
+        });
         self.scope.pop();
         self.same.pop();
         self.depth -= 1;
@@ -136,29 +148,29 @@ impl Validator<'_> {
         self.compiled.entered(part, schema)
     }
 
-    fn apply(&mut self, part: &Part, schema: &Map, value: &Value, wanted: bool) -> Result<Verdict> {
+    fn apply(&mut self, part: &Part, schema: &Keywords<'_>, value: &Value, wanted: bool) -> Result<Verdict> {
         if part.draft < Draft::Nineteen
-            && let Some(reference) = text(schema, "$ref")
+            && let Some(Value::String(reference)) = schema.get("$ref")
         {
             // Nothing counts beside a reference, but Go overlooks `const`.
             if let Some(problem) = self.constant(part, schema, value) {
                 return Ok((Seen::default(), Some(problem)));
             }
-            return self.reference(part, &reference, value, wanted);
+            return self.reference(part, schema, &reference, value, wanted);
         }
         if let Some(problem) = self.first(part, schema, value)? {
             return Ok((Seen::default(), Some(problem)));
         }
-        let own = get(schema, "unevaluatedProperties").is_some() || get(schema, "unevaluatedItems").is_some();
+        let own = schema.get("unevaluatedProperties").is_some() || schema.get("unevaluatedItems").is_some();
         let mut findings = Findings {
             problems: Vec::new(),
             seen: Seen::default(),
             wanted: wanted || (own && part.draft >= Draft::Nineteen),
         };
         if part.draft >= Draft::Nineteen
-            && let Some(reference) = text(schema, "$ref")
+            && let Some(Value::String(reference)) = schema.get("$ref")
         {
-            let verdict = self.reference(part, &reference, value, findings.wanted)?;
+            let verdict = self.reference(part, schema, &reference, value, findings.wanted)?;
             findings.take(verdict);
         }
         match value {
@@ -174,7 +186,7 @@ impl Validator<'_> {
         if part.draft >= Draft::Nineteen {
             for keyword in ["$recursiveRef", "$dynamicRef"] {
                 let used = (keyword == "$dynamicRef") == (part.draft == Draft::Twenty);
-                if let Some(reference) = text(schema, keyword).filter(|_| used) {
+                if let Some(reference) = schema.text(keyword).filter(|_| used) {
                     let target = self.dynamic(part, &reference)?;
                     let verdict = self.referred(&target, value, findings.wanted)?;
                     findings.take(verdict);
@@ -190,24 +202,22 @@ impl Validator<'_> {
     }
 
     /// What ends the check if it fails: the type, the value, the format.
-    fn first(&mut self, part: &Part, schema: &Map, value: &Value) -> Result<Option<Problem>> {
+    fn first(&mut self, part: &Part, schema: &Keywords<'_>, value: &Value) -> Result<Option<Problem>> {
         let got = type_of(value);
-        let names: Vec<String> = match get(schema, "type") {
-            Some(Value::String(name)) => vec![name.text().into_owned()],
-            Some(Value::List(names)) => names
-                .iter()
-                .filter_map(|name| match name {
-                    Value::String(name) => Some(name.text().into_owned()),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
+        let one = |name: &Value| match name {
+            Value::String(name) => Some(name.clone()),
+            _ => None,
+        };
+        let names: SmallVec<[Str; 1]> = match schema.get("type") {
+            Some(Value::List(names)) => names.iter().filter_map(one).collect(),
+            Some(name) => one(&name).into_iter().collect(),
+            None => SmallVec::new(),
         };
         let whole = || number::of(value).is_some_and(|number| number.fract() == 0.0);
         if !names.is_empty()
             && !names
                 .iter()
-                .any(|name| name == got || (name == "integer" && whole()))
+                .any(|name| *name == got || (*name == "integer" && whole()))
         {
             // In an order of their own, whatever the order in the schema.
             let order = [
@@ -224,7 +234,7 @@ impl Validator<'_> {
         if let Some(problem) = self.constant(part, schema, value) {
             return Ok(Some(problem));
         }
-        if let Some(Value::List(wanted)) = get(schema, "enum") {
+        if let Some(Value::List(wanted)) = schema.get("enum") {
             self.budget.step(wanted.len() as u64)?;
             if !wanted.iter().any(|wanted| equal(value, wanted, 0)) {
                 return Ok(Some(self.text(not_in(&wanted))));
@@ -232,7 +242,7 @@ impl Validator<'_> {
         }
         // Later drafts take a format for a remark.
         if part.draft < Draft::Nineteen
-            && let Some(format) = text(schema, "format")
+            && let Some(format) = schema.text("format")
             && let Value::String(value) = value
         {
             let problem = if format == "regex" {
@@ -250,9 +260,10 @@ impl Validator<'_> {
         Ok(None)
     }
 
-    fn constant(&self, part: &Part, schema: &Map, value: &Value) -> Option<Problem> {
-        let wanted =
-            get(schema, "const").filter(|wanted| part.draft >= Draft::Six && !equal(value, wanted, 0))?;
+    fn constant(&self, part: &Part, schema: &Keywords<'_>, value: &Value) -> Option<Problem> {
+        let wanted = schema
+            .get("const")
+            .filter(|wanted| part.draft >= Draft::Six && !equal(value, wanted, 0))?;
         Some(self.text(match wanted {
             Value::List(_) | Value::Map(_) => "'const' failed".to_owned(),
             wanted => format!("value must be {}", shown_value(&wanted)),
@@ -280,8 +291,24 @@ impl Validator<'_> {
         })
     }
 
-    fn reference(&mut self, part: &Part, reference: &str, value: &Value, wanted: bool) -> Result<Verdict> {
-        let target = self.compiled.resolve(part, reference)?;
+    fn reference(
+        &mut self,
+        part: &Part,
+        schema: &Keywords<'_>,
+        reference: &Str,
+        value: &Value,
+        wanted: bool,
+    ) -> Result<Verdict> {
+        // The schema that has the reference lives as long as this: nothing else gets its address.
+        let at = schema.address();
+        let target = match self.targets.get(&at) {
+            Some(target) => Rc::clone(target),
+            None => {
+                let target = Rc::new(self.compiled.resolve(part, &reference.text())?);
+                self.targets.insert(at, Rc::clone(&target));
+                target
+            }
+        };
         self.referred(&target, value, wanted)
     }
 
@@ -330,10 +357,16 @@ impl Validator<'_> {
             .collect()
     }
 
-    fn object(&mut self, part: &Part, schema: &Map, object: &Map, findings: &mut Findings) -> Result<()> {
+    fn object(
+        &mut self,
+        part: &Part,
+        schema: &Keywords<'_>,
+        object: &Map,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let length = object.len();
         self.bounds(schema, ["minProperties", "maxProperties"], length, findings);
-        if let Some(Value::List(names)) = get(schema, "required") {
+        if let Some(Value::List(names)) = schema.get("required") {
             match Self::missing(object, &names).as_slice() {
                 [] => {}
                 [one] => findings
@@ -344,12 +377,12 @@ impl Validator<'_> {
                     .push(self.text(format!("missing properties {}", all_quoted(many)))),
             }
         }
-        if let Some(Value::Map(dependencies)) = get(schema, "dependencies") {
+        if let Some(Value::Map(dependencies)) = schema.get("dependencies") {
             self.dependencies(part, object, &dependencies, findings)?;
         }
         self.properties(part, schema, object, findings)?;
         if part.draft >= Draft::Six
-            && let Some(names) = get(schema, "propertyNames")
+            && let Some(names) = schema.get("propertyNames")
         {
             let names = self.inner(part, names);
             for name in object.keys() {
@@ -366,7 +399,7 @@ impl Validator<'_> {
         }
         if part.draft >= Draft::Nineteen {
             for keyword in ["dependentSchemas", "dependentRequired"] {
-                if let Some(Value::Map(dependencies)) = get(schema, keyword) {
+                if let Some(Value::Map(dependencies)) = schema.get(keyword) {
                     self.dependencies(part, object, &dependencies, findings)?;
                 }
             }
@@ -407,16 +440,22 @@ impl Validator<'_> {
         Ok(())
     }
 
-    fn properties(&mut self, part: &Part, schema: &Map, object: &Map, findings: &mut Findings) -> Result<()> {
-        let properties = match get(schema, "properties") {
+    fn properties(
+        &mut self,
+        part: &Part,
+        schema: &Keywords<'_>,
+        object: &Map,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let properties = match schema.get("properties") {
             Some(Value::Map(properties)) => Some(properties),
             _ => None,
         };
-        let patterns = match get(schema, "patternProperties") {
+        let patterns = match schema.get("patternProperties") {
             Some(Value::Map(patterns)) => patterns.entries(),
             _ => Vec::new(),
         };
-        let additional = get(schema, "additionalProperties");
+        let additional = schema.get("additionalProperties");
         if properties.is_none() && patterns.is_empty() && additional.is_none() {
             return Ok(());
         }
@@ -464,10 +503,10 @@ impl Validator<'_> {
     }
 
     /// A size within its bounds.
-    fn bounds(&self, schema: &Map, keywords: [&str; 2], got: usize, findings: &mut Findings) {
+    fn bounds(&self, schema: &Keywords<'_>, keywords: [&str; 2], got: usize, findings: &mut Findings) {
         let [least, most] = keywords;
         for (keyword, is_least) in [(least, true), (most, false)] {
-            let Some(want) = get(schema, keyword).as_ref().and_then(number::size) else {
+            let Some(want) = schema.get(keyword).as_ref().and_then(number::size) else {
                 continue;
             };
             if (is_least && got < want) || (!is_least && got > want) {
@@ -479,14 +518,12 @@ impl Validator<'_> {
         }
     }
 
-    fn string(&mut self, schema: &Map, text: &Str, findings: &mut Findings) -> Result<()> {
-        self.bounds(
-            schema,
-            ["minLength", "maxLength"],
-            text.text().chars().count(),
-            findings,
-        );
-        if let Some(Value::String(pattern)) = get(schema, "pattern")
+    fn string(&mut self, schema: &Keywords<'_>, text: &Str, findings: &mut Findings) -> Result<()> {
+        if schema.get("minLength").is_some() || schema.get("maxLength").is_some() {
+            let length = text.text().chars().count();
+            self.bounds(schema, ["minLength", "maxLength"], length, findings);
+        }
+        if let Some(Value::String(pattern)) = schema.get("pattern")
             && !self.pattern(&pattern, text)?
         {
             let (got, want) = (quoted(&text.text()), quoted(&pattern.text()));
@@ -497,9 +534,9 @@ impl Validator<'_> {
         Ok(())
     }
 
-    fn number(&self, schema: &Map, value: f64, findings: &mut Findings) {
-        let bound = |keyword: &str| get(schema, keyword).as_ref().and_then(number::of);
-        let strict = |keyword: &str| matches!(get(schema, keyword), Some(Value::Bool(true)));
+    fn number(&self, schema: &Keywords<'_>, value: f64, findings: &mut Findings) {
+        let bound = |keyword: &str| schema.get(keyword).as_ref().and_then(number::of);
+        let strict = |keyword: &str| matches!(schema.get(keyword), Some(Value::Bool(true)));
         let mut test = |keyword: &str, want: Option<f64>, fits: fn(f64, f64) -> bool| {
             if let Some(want) = want.filter(|want| !fits(value, *want)) {
                 let (got, want) = (number::shown(value), number::shown(want));
@@ -528,16 +565,16 @@ impl Validator<'_> {
     fn conditions(
         &mut self,
         part: &Part,
-        schema: &Map,
+        schema: &Keywords<'_>,
         value: &Value,
         findings: &mut Findings,
     ) -> Result<()> {
-        if let Some(inner) = get(schema, "not")
+        if let Some(inner) = schema.get("not")
             && self.check(&self.inner(part, inner), value, false)?.1.is_none()
         {
             findings.problems.push(self.text("'not' failed"));
         }
-        if let Some(Value::List(all)) = get(schema, "allOf") {
+        if let Some(Value::List(all)) = schema.get("allOf") {
             let mut problems = Vec::new();
             for inner in all.iter() {
                 let (seen, problem) = self.check(&self.inner(part, inner.clone()), value, findings.wanted)?;
@@ -551,7 +588,7 @@ impl Validator<'_> {
                 findings.problems.push(failed);
             }
         }
-        if let Some(Value::List(any)) = get(schema, "anyOf") {
+        if let Some(Value::List(any)) = schema.get("anyOf") {
             let mut problems = Vec::new();
             let mut matched = any.is_empty();
             for inner in any.iter() {
@@ -573,7 +610,7 @@ impl Validator<'_> {
         }
         self.one_of(part, schema, value, findings)?;
         if part.draft >= Draft::Seven
-            && let Some(condition) = get(schema, "if")
+            && let Some(condition) = schema.get("if")
         {
             let (seen, problem) = self.check(&self.inner(part, condition), value, findings.wanted)?;
             let branch = if problem.is_none() {
@@ -582,7 +619,7 @@ impl Validator<'_> {
             } else {
                 "else"
             };
-            if let Some(inner) = get(schema, branch) {
+            if let Some(inner) = schema.get(branch) {
                 let verdict = self.check(&self.inner(part, inner), value, findings.wanted)?;
                 findings.take(verdict);
             }
@@ -590,8 +627,14 @@ impl Validator<'_> {
         Ok(())
     }
 
-    fn one_of(&mut self, part: &Part, schema: &Map, value: &Value, findings: &mut Findings) -> Result<()> {
-        let Some(Value::List(one)) = get(schema, "oneOf") else {
+    fn one_of(
+        &mut self,
+        part: &Part,
+        schema: &Keywords<'_>,
+        value: &Value,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let Some(Value::List(one)) = schema.get("oneOf") else {
             return Ok(());
         };
         let mut problems = Vec::new();
@@ -625,13 +668,13 @@ impl Validator<'_> {
     fn unevaluated(
         &mut self,
         part: &Part,
-        schema: &Map,
+        schema: &Keywords<'_>,
         value: &Value,
         findings: &mut Findings,
     ) -> Result<()> {
         match value {
             Value::Map(object) => {
-                if let Some(inner) = get(schema, "unevaluatedProperties") {
+                if let Some(inner) = schema.get("unevaluatedProperties") {
                     let inner = self.inner(part, inner);
                     for (name, value) in object.entries() {
                         if findings.seen.names.insert(name.clone()) {
@@ -642,7 +685,7 @@ impl Validator<'_> {
                 }
             }
             Value::List(items) => {
-                if let Some(inner) = get(schema, "unevaluatedItems") {
+                if let Some(inner) = schema.get("unevaluatedItems") {
                     let inner = self.inner(part, inner);
                     for (index, item) in items.iter().enumerate() {
                         if findings.seen.items.insert(index) {

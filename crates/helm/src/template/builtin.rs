@@ -41,29 +41,54 @@ pub(super) enum Builtin {
 }
 
 impl Builtin {
+    const ALL: [Self; 19] = [
+        Self::And,
+        Self::Call,
+        Self::Html,
+        Self::Index,
+        Self::Slice,
+        Self::Js,
+        Self::Len,
+        Self::Not,
+        Self::Or,
+        Self::Print,
+        Self::Printf,
+        Self::Println,
+        Self::UrlQuery,
+        Self::Eq,
+        Self::Ge,
+        Self::Gt,
+        Self::Le,
+        Self::Lt,
+        Self::Ne,
+    ];
+
     pub(super) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "and" => Self::And,
-            "call" => Self::Call,
-            "html" => Self::Html,
-            "index" => Self::Index,
-            "slice" => Self::Slice,
-            "js" => Self::Js,
-            "len" => Self::Len,
-            "not" => Self::Not,
-            "or" => Self::Or,
-            "print" => Self::Print,
-            "printf" => Self::Printf,
-            "println" => Self::Println,
-            "urlquery" => Self::UrlQuery,
-            "eq" => Self::Eq,
-            "ge" => Self::Ge,
-            "gt" => Self::Gt,
-            "le" => Self::Le,
-            "lt" => Self::Lt,
-            "ne" => Self::Ne,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|builtin| builtin.name() == name)
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::And => "and",
+            Self::Call => "call",
+            Self::Html => "html",
+            Self::Index => "index",
+            Self::Slice => "slice",
+            Self::Js => "js",
+            Self::Len => "len",
+            Self::Not => "not",
+            Self::Or => "or",
+            Self::Print => "print",
+            Self::Printf => "printf",
+            Self::Println => "println",
+            Self::UrlQuery => "urlquery",
+            Self::Eq => "eq",
+            Self::Ge => "ge",
+            Self::Gt => "gt",
+            Self::Le => "le",
+            Self::Lt => "lt",
+            Self::Ne => "ne",
+        }
     }
 
     /// How many arguments there must be, and whether there may be more.

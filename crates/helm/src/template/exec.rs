@@ -212,14 +212,11 @@ impl<'a> Execution<'a> {
 
     fn located(&self, source: &Source, text: &str) -> String {
         let (line, column) = source.position(self.at);
-        let name = self
-            .template
-            .as_ref()
-            .map_or_else(|| source.name.clone(), |template| template.name.clone());
+        let name = |of: fn(&Template) -> &Str| self.template.as_deref().map(of).cloned().unwrap_or_default();
         format!(
             "template: {}:{line}:{column}: executing {} at <{}>: {text}",
-            source.name.text(),
-            super::fmt::quoted(&name).text(),
+            name(|template| &template.file).text(),
+            super::fmt::quoted(&name(|template| &template.name)).text(),
             source.text_of(self.at),
         )
     }

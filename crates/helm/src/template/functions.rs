@@ -1,6 +1,9 @@
 //! The functions that the caller supplies.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use rustc_hash::FxHasher;
 
 use super::Execution;
 use crate::call::{Function, FunctionError, Param};
@@ -23,7 +26,9 @@ pub struct EngineFunction {
 /// one of Go's with the same name, as Sprig's `slice` does.
 #[derive(Debug, Default)]
 pub struct Functions {
-    table: HashMap<&'static str, Callee>,
+    callees: Vec<Callee>,
+    /// Indexes of callees. The names are the program's own, so that nobody can choose them to collide.
+    table: HashMap<&'static str, u32, BuildHasherDefault<FxHasher>>,
 }
 
 /// What a name stands for.
@@ -39,14 +44,12 @@ impl Functions {
         plain: impl IntoIterator<Item = Function>,
         engine: impl IntoIterator<Item = EngineFunction>,
     ) -> Self {
-        let plain = plain
-            .into_iter()
-            .map(|function| (function.name, Callee::Plain(function)));
-        let engine = engine
-            .into_iter()
-            .map(|function| (function.name, Callee::Engine(function)));
+        let engine = engine.into_iter().map(Callee::Engine);
+        let callees: Vec<Callee> = plain.into_iter().map(Callee::Plain).chain(engine).collect();
+        let table = (0..).zip(&callees).map(|(index, callee)| (callee.name(), index));
         Self {
-            table: plain.chain(engine).collect(),
+            table: table.collect(),
+            callees,
         }
     }
 
@@ -55,12 +58,25 @@ impl Functions {
         self.table.remove(name);
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<Callee> {
+    /// The index of what a name stands for.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
         self.table.get(name).copied()
+    }
+
+    pub(super) fn callee(&self, index: u32) -> &Callee {
+        // An index is only ever given out by the table that is asked.
+        &self.callees[index as usize]
     }
 }
 
 impl Callee {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Plain(function) => function.name,
+            Self::Engine(function) => function.name,
+        }
+    }
+
     pub(super) fn signature(&self) -> (&'static [Param], Option<Param>) {
         match self {
             Self::Plain(function) => (function.params, function.variadic),

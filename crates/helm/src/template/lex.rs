@@ -54,9 +54,14 @@ pub(super) enum Keyword {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub(super) token: Token,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) line: usize,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) line: u32,
+}
+
+/// Positions fit: the parser takes no text that is too long for them.
+pub(super) fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Reads tokens off a text.
@@ -77,6 +82,21 @@ pub(super) struct Lexer<'t> {
 
 const LEFT: &[u8] = b"{{";
 const RIGHT: &[u8] = b"}}";
+
+/// Which bytes are letters, digits or underscores.
+const WORD_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte as usize] = byte < 128 && ((byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_');
+        byte += 1;
+    }
+    table
+};
+
+fn is_word_byte(byte: u8) -> bool {
+    WORD_BYTES[usize::from(byte)]
+}
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -116,9 +136,9 @@ impl<'t> Lexer<'t> {
         if self.problem.is_some() {
             return Item {
                 token: Token::End,
-                start: self.text.len(),
-                end: self.text.len(),
-                line: self.start_line,
+                start: to_u32(self.text.len()),
+                end: to_u32(self.text.len()),
+                line: to_u32(self.start_line),
             };
         }
         if self.inside {
@@ -167,9 +187,9 @@ impl<'t> Lexer<'t> {
     fn item(&mut self, token: Token) -> Item {
         let item = Item {
             token,
-            start: self.start,
-            end: self.at,
-            line: self.start_line,
+            start: to_u32(self.start),
+            end: to_u32(self.at),
+            line: to_u32(self.start_line),
         };
         self.start = self.at;
         self.start_line = self.line;
@@ -187,9 +207,9 @@ impl<'t> Lexer<'t> {
         self.problem = Some(problem.into().into_boxed_str());
         Item {
             token: Token::Error,
-            start: self.start,
-            end: self.at,
-            line: self.start_line,
+            start: to_u32(self.start),
+            end: to_u32(self.at),
+            line: to_u32(self.start_line),
         }
     }
 
@@ -232,8 +252,10 @@ impl<'t> Lexer<'t> {
         }
         let item = self.item(Token::LeftDelimiter);
         self.inside = true;
+        self.line += usize::from(marker == 2 && self.text.get(self.at + 1) == Some(&b'\n'));
         self.at += marker;
-        self.ignore();
+        self.start = self.at;
+        self.start_line = self.line;
         self.parentheses = 0;
         Some(item)
     }
@@ -257,11 +279,11 @@ impl<'t> Lexer<'t> {
 
     /// Whether an action ends here, and whether space after it goes with it.
     fn right_delimiter(&self) -> Option<bool> {
-        let rest = self.rest();
-        if ends_trimmed(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
-            return Some(true);
+        match self.rest() {
+            [b'}', b'}', ..] => Some(false),
+            [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(true),
+            _ => None,
         }
-        rest.starts_with(RIGHT).then_some(false)
     }
 
     fn skip_space(&mut self) {
@@ -291,6 +313,14 @@ impl<'t> Lexer<'t> {
                 return self.close(trims);
             }
             return self.error("unclosed left paren");
+        }
+        // What begins like a name is by far the most frequent.
+        if let Some(first) = self.rest().first()
+            && is_word_byte(*first)
+            && !first.is_ascii_digit()
+        {
+            self.at += 1;
+            return self.word();
         }
         let Some(char) = self.advance() else {
             return self.error("unclosed action");
@@ -340,9 +370,10 @@ impl<'t> Lexer<'t> {
     /// A run of space, of which the last may belong to the end of the action.
     fn space(&mut self) -> Item {
         let mut previous = (self.start, self.start_line);
-        while self.rest().first().copied().is_some_and(is_space) {
+        while let Some(byte) = self.rest().first().copied().filter(|byte| is_space(*byte)) {
             previous = (self.at, self.line);
-            self.advance();
+            self.at += 1;
+            self.line += usize::from(byte == b'\n');
         }
         let last = self.text.get(previous.0..).unwrap_or_default();
         if ends_trimmed(last) && last.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
@@ -396,8 +427,8 @@ impl<'t> Lexer<'t> {
 
     fn skip_word(&mut self) {
         let rest = self.rest();
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        self.at += rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !is_word_byte(*byte));
+        self.at += length.unwrap_or(rest.len());
         if self.rest().first().is_none_or(u8::is_ascii) {
             return;
         }
@@ -413,13 +444,13 @@ impl<'t> Lexer<'t> {
 
     /// Whether what follows may follow a name.
     fn ends_word(&self) -> bool {
-        match self.peek() {
-            None => true,
-            Some(char) => {
-                matches!(char, ' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(')
-                    || self.rest().starts_with(RIGHT)
-            }
-        }
+        matches!(
+            self.rest(),
+            [] | [
+                b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(',
+                ..
+            ] | [b'}', b'}', ..]
+        )
     }
 
     fn word(&mut self) -> Item {

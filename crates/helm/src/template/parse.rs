@@ -3,20 +3,22 @@
 mod number;
 mod operand;
 mod tokens;
+mod trees;
 
-use std::{collections::HashMap, ops::Range, rc::Rc};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use smallvec::SmallVec;
 
 use super::{
-    Functions, Template,
+    Functions, Parsed, Template,
     exec::with_stack,
-    lex::{Item, Keyword, Lexer, Token},
-    node::{Branch, Kind, Node, NodeId, Pipe, Source, TemplateCall, Word},
+    lex::{Item, Keyword, Lexer, Token, to_u32},
+    node::{Branch, Kind, Node, NodeId, Pipe, Source, Span, TemplateCall, Word},
     quote::unquote,
 };
 use crate::value::Str;
 use tokens::Tree;
+use trees::Trees;
 
 /// Why a text is not a template: the whole text of Go's error, with name and line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,11 +39,14 @@ const MAX_BRANCHES: u32 = 10_000;
 /// How deep parentheses may nest, as in Go.
 const MAX_PARENTHESES: u32 = 10_000;
 
+/// How many names are looked through one by one; that is quicker than a table, as long as they are few.
+const FEW: usize = 16;
+
 /// The largest text: positions are 32 bits.
 const MAX_TEXT: usize = 1 << 30;
 
 /// Parses a text: the templates that it defines, and the one that it is.
-pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Vec<Template>, ParseError> {
+pub(super) fn parse(name: &Str, text: &[u8], functions: &Arc<Functions>) -> Result<Parsed, ParseError> {
     if text.len() > MAX_TEXT {
         return Err(ParseError::new(format!(
             "template: {}: text too long",
@@ -50,36 +55,31 @@ pub(super) fn parse(name: &Str, text: &[u8], functions: &Functions) -> Result<Ve
     }
     let mut parser = Parser::new(name, text, functions);
     let root = parser.top()?;
+    let defines_itself = parser.trees.get(name).is_some();
     parser.add(name.clone(), root)?;
     let trees = parser.trees;
-    let source = Rc::new(Source {
-        name: name.clone(),
-        text: Rc::from(text),
-        nodes: parser.nodes,
-        declares_dollar: parser.declares_dollar,
-        variables: parser.names,
+    let source = Rc::new(parser.source);
+    let templates = trees.into_iter().map(|(own, root)| Template {
+        name: own,
+        file: name.clone(),
+        source: Rc::clone(&source),
+        root,
     });
-    Ok(trees
-        .into_iter()
-        .map(|(name, root)| Template {
-            name,
-            source: Rc::clone(&source),
-            root,
-        })
-        .collect())
+    Ok(Parsed {
+        name: name.clone(),
+        templates: templates.map(Rc::new).collect(),
+        defines_itself,
+    })
 }
 
 struct Parser<'t> {
     name: &'t Str,
     text: &'t [u8],
-    functions: &'t Functions,
     lexer: Lexer<'t>,
-    nodes: Vec<Node>,
-    /// The names of variables; a node has the index.
-    names: Vec<Box<str>>,
-    name_indexes: HashMap<Box<str>, u32>,
-    declares_dollar: bool,
-    trees: HashMap<Str, NodeId>,
+    source: Source,
+    /// The indexes of the names of variables, where they are many.
+    variables: HashMap<Box<str>, u32>,
+    trees: Trees,
     /// What belongs to the definition that is being parsed.
     tree: Tree,
     branches: u32,
@@ -89,13 +89,13 @@ struct Parser<'t> {
 type Nodes = SmallVec<[NodeId; 8]>;
 
 /// What an action is; the ends of branches are not in the tree.
-enum Parsed {
+enum Element {
     Node(NodeId),
     End,
     Else,
 }
 
-impl Parsed {
+impl Element {
     const fn text(&self) -> &'static str {
         match self {
             Self::Else => "{{else}}",
@@ -105,64 +105,78 @@ impl Parsed {
 }
 
 impl<'t> Parser<'t> {
-    fn new(name: &'t Str, text: &'t [u8], functions: &'t Functions) -> Self {
+    fn new(name: &'t Str, text: &'t [u8], functions: &Arc<Functions>) -> Self {
         let mut lexer = Lexer::new(text);
-        lexer.break_is_keyword = functions.get("break").is_none();
-        lexer.continue_is_keyword = functions.get("continue").is_none();
+        lexer.break_is_keyword = functions.find("break").is_none();
+        lexer.continue_is_keyword = functions.find("continue").is_none();
         Self {
             name,
             text,
-            functions,
             lexer,
-            nodes: Vec::with_capacity(text.len() / 16),
-            names: vec![Box::from("$")],
-            name_indexes: HashMap::from([(Box::from("$"), 0)]),
-            declares_dollar: false,
-            trees: HashMap::new(),
+            source: Source {
+                text: text.into(),
+                functions: Arc::clone(functions),
+                nodes: Vec::with_capacity(text.len() / 16),
+                children: Vec::with_capacity(text.len() / 16),
+                branches: Vec::new(),
+                calls: Vec::new(),
+                numbers: Vec::new(),
+                strings: Vec::new(),
+                fields: Vec::new(),
+                variables: vec![Box::from("$")],
+                declares_dollar: false,
+            },
+            variables: HashMap::new(),
+            trees: Trees::default(),
             tree: Tree::default(),
             branches: 0,
         }
     }
 
-    fn node(&mut self, position: usize, kind: Kind) -> NodeId {
-        let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        self.nodes.push(Node {
-            position: to_u32(position),
-            kind,
-        });
+    fn node(&mut self, position: u32, kind: Kind) -> NodeId {
+        let id = to_u32(self.source.nodes.len());
+        self.source.nodes.push(Node { position, kind });
         NodeId(id)
     }
 
+    /// The nodes as children in a row.
+    fn children(&mut self, nodes: &[NodeId]) -> Span {
+        added(&mut self.source.children, nodes.iter().copied())
+    }
+
+    fn list_node(&mut self, start: u32, nodes: &[NodeId]) -> NodeId {
+        let nodes = self.children(nodes);
+        self.node(start, Kind::List(nodes))
+    }
+
+    fn call_node(&mut self, start: u32, call: TemplateCall) -> NodeId {
+        let index = added(&mut self.source.calls, [call]).start;
+        self.node(start, Kind::Template(index))
+    }
+
     fn slice(&self, item: &Item) -> &'t [u8] {
-        self.text.get(item.start..item.end).unwrap_or_default()
+        self.text.get(span(item).range()).unwrap_or_default()
     }
 
     /// Adds a definition, unless there is nothing in it but the older one has something.
     fn add(&mut self, name: Str, root: NodeId) -> Result<(), ParseError> {
-        let known = self.trees.get(&name);
-        if known.is_none_or(|known| self.is_empty(*known)) {
-            self.trees.insert(name, root);
-            return Ok(());
-        }
-        if self.is_empty(root) {
-            return Ok(());
+        match self.trees.get(&name) {
+            None => {
+                self.trees.push(name, root);
+                return Ok(());
+            }
+            Some(known) if self.source.is_empty(self.trees.root(known)) => {
+                self.trees.replace(known, root);
+                return Ok(());
+            }
+            Some(_) if self.source.is_empty(root) => return Ok(()),
+            Some(_) => {}
         }
         let name = super::fmt::quoted(&name);
         Err(self.error(&format!(
             "template: multiple definition of template {}",
             name.text()
         )))
-    }
-
-    fn is_empty(&self, id: NodeId) -> bool {
-        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
-            Some(Kind::List(nodes)) => nodes.iter().all(|node| self.is_empty(*node)),
-            Some(Kind::Text(Range { start, end })) => {
-                let text = self.text.get(*start as usize..*end as usize);
-                super::unicode::is_blank(text.unwrap_or_default())
-            }
-            _ => false,
-        }
     }
 
     /// The whole text.
@@ -179,11 +193,11 @@ impl<'t> Parser<'t> {
                 self.backup2(delimiter);
             }
             match self.text_or_action()? {
-                Parsed::Node(node) => nodes.push(node),
+                Element::Node(node) => nodes.push(node),
                 other => return Err(self.error(&format!("unexpected {}", other.text()))),
             }
         }
-        Ok(self.node(start, Kind::List(nodes.into())))
+        Ok(self.list_node(start, &nodes))
     }
 
     /// `define`: the word itself is past.
@@ -194,7 +208,7 @@ impl<'t> Parser<'t> {
         let name = self.template_name(&item, CONTEXT)?;
         self.expect(Token::RightDelimiter, CONTEXT)?;
         let (list, end) = self.list()?;
-        if !matches!(end, Parsed::End) {
+        if !matches!(end, Element::End) {
             return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
         }
         self.add(name, list)?;
@@ -203,14 +217,14 @@ impl<'t> Parser<'t> {
     }
 
     /// Text and actions up to an `end` or `else`.
-    fn list(&mut self) -> Result<(NodeId, Parsed), ParseError> {
+    fn list(&mut self) -> Result<(NodeId, Element), ParseError> {
         let start = self.peek_non_space().start;
         let mut nodes = Nodes::new();
         while self.peek_non_space().token != Token::End {
             match self.text_or_action()? {
-                Parsed::Node(node) => nodes.push(node),
+                Element::Node(node) => nodes.push(node),
                 end => {
-                    let list = self.node(start, Kind::List(nodes.into_boxed_slice()));
+                    let list = self.list_node(start, &nodes);
                     return Ok((list, end));
                 }
             }
@@ -218,13 +232,10 @@ impl<'t> Parser<'t> {
         Err(self.error("unexpected EOF"))
     }
 
-    fn text_or_action(&mut self) -> Result<Parsed, ParseError> {
+    fn text_or_action(&mut self) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         match item.token {
-            Token::Text => {
-                let range = to_u32(item.start)..to_u32(item.end);
-                Ok(Parsed::Node(self.node(item.start, Kind::Text(range))))
-            }
+            Token::Text => Ok(Element::Node(self.node(item.start, Kind::Text(span(&item))))),
             Token::LeftDelimiter => {
                 self.tree.action_line = item.line;
                 let parsed = self.action()?;
@@ -235,33 +246,33 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn action(&mut self) -> Result<Parsed, ParseError> {
+    fn action(&mut self) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         if let Token::Keyword(keyword) = item.token {
             match keyword {
-                Keyword::Block => return self.block().map(Parsed::Node),
+                Keyword::Block => return self.block().map(Element::Node),
                 Keyword::Break => return self.leave(&item, "{{break}}", Kind::Break),
                 Keyword::Continue => return self.leave(&item, "{{continue}}", Kind::Continue),
                 Keyword::Else => return self.otherwise(),
                 Keyword::End => {
                     self.expect(Token::RightDelimiter, "end")?;
-                    return Ok(Parsed::End);
+                    return Ok(Element::End);
                 }
-                Keyword::If => return self.branch(Word::If).map(Parsed::Node),
-                Keyword::Range => return self.branch(Word::Range).map(Parsed::Node),
-                Keyword::With => return self.branch(Word::With).map(Parsed::Node),
-                Keyword::Template => return self.template().map(Parsed::Node),
+                Keyword::If => return self.branch(Word::If).map(Element::Node),
+                Keyword::Range => return self.branch(Word::Range).map(Element::Node),
+                Keyword::With => return self.branch(Word::With).map(Element::Node),
+                Keyword::Template => return self.template().map(Element::Node),
                 Keyword::Define => {}
             }
         }
         self.backup();
         let start = self.peek().start;
         let pipe = self.pipeline("command", Token::RightDelimiter)?;
-        Ok(Parsed::Node(self.node(start, Kind::Action(pipe))))
+        Ok(Element::Node(self.node(start, Kind::Action(pipe))))
     }
 
     /// `break` and `continue`.
-    fn leave(&mut self, word: &Item, name: &str, kind: Kind) -> Result<Parsed, ParseError> {
+    fn leave(&mut self, word: &Item, name: &str, kind: Kind) -> Result<Element, ParseError> {
         let item = self.next_non_space();
         if item.token != Token::RightDelimiter {
             return Err(self.unexpected(&item, name));
@@ -269,16 +280,16 @@ impl<'t> Parser<'t> {
         if self.tree.ranges == 0 {
             return Err(self.error(&format!("{name} outside {{{{range}}}}")));
         }
-        Ok(Parsed::Node(self.node(word.start, kind)))
+        Ok(Element::Node(self.node(word.start, kind)))
     }
 
-    fn otherwise(&mut self) -> Result<Parsed, ParseError> {
+    fn otherwise(&mut self) -> Result<Element, ParseError> {
         // The word after it, if it is one of these, is left for the branch that this `else` belongs to.
         let next = self.peek_non_space().token;
         if !matches!(next, Token::Keyword(Keyword::If | Keyword::With)) {
             self.expect(Token::RightDelimiter, "else")?;
         }
-        Ok(Parsed::Else)
+        Ok(Element::Else)
     }
 
     fn branch(&mut self, word: Word) -> Result<NodeId, ParseError> {
@@ -304,23 +315,19 @@ impl<'t> Parser<'t> {
         let (list, end) = self.list()?;
         self.tree.ranges -= is_range;
         let otherwise = match end {
-            Parsed::Else => Some(self.else_part(word)?),
+            Element::Else => Some(self.else_part(word)?),
             _ => None,
         };
         self.tree.variables.reset(variables);
-        let position = self
-            .nodes
-            .get(pipe.0 as usize)
-            .map_or(0, |node| node.position as usize);
-        Ok(self.node(
-            position,
-            Kind::Branch(Box::new(Branch {
-                word,
-                pipe,
-                list,
-                otherwise,
-            })),
-        ))
+        let position = self.source.node(pipe).position;
+        let branch = Branch {
+            word,
+            pipe,
+            list,
+            otherwise,
+        };
+        let index = added(&mut self.source.branches, [branch]).start;
+        Ok(self.node(position, Kind::Branch(index)))
     }
 
     /// What follows an `else`: another branch, whose `end` is the end of this one too, or a list.
@@ -333,10 +340,10 @@ impl<'t> Parser<'t> {
         if chained {
             self.next();
             let branch = self.branch(word)?;
-            return Ok(self.node(next.start, Kind::List(Box::new([branch]))));
+            return Ok(self.list_node(next.start, &[branch]));
         }
         let (list, end) = self.list()?;
-        if matches!(end, Parsed::End) {
+        if matches!(end, Element::End) {
             return Ok(list);
         }
         Err(self.error(&format!("expected end; found {}", end.text())))
@@ -355,19 +362,14 @@ impl<'t> Parser<'t> {
         let (list, end) = with_stack(|| self.list())?;
         self.branches -= 1;
         let inner = std::mem::replace(&mut self.tree, outer);
-        if !matches!(end, Parsed::End) {
+        if !matches!(end, Element::End) {
             return Err(self.error(&format!("unexpected {} in {CONTEXT}", end.text())));
         }
         let outer = std::mem::replace(&mut self.tree, inner);
         self.add(name.clone(), list)?;
         self.tree = outer;
-        Ok(self.node(
-            item.start,
-            Kind::Template(Box::new(TemplateCall {
-                name,
-                pipe: Some(pipe),
-            })),
-        ))
+        let pipe = Some(pipe);
+        Ok(self.call_node(item.start, TemplateCall { name, pipe }))
     }
 
     fn template(&mut self) -> Result<NodeId, ParseError> {
@@ -380,7 +382,7 @@ impl<'t> Parser<'t> {
             self.backup();
             Some(self.pipeline(CONTEXT, Token::RightDelimiter)?)
         };
-        Ok(self.node(item.start, Kind::Template(Box::new(TemplateCall { name, pipe }))))
+        Ok(self.call_node(item.start, TemplateCall { name, pipe }))
     }
 
     fn template_name(&mut self, item: &Item, context: &str) -> Result<Str, ParseError> {
@@ -395,13 +397,9 @@ impl<'t> Parser<'t> {
 
     fn pipeline(&mut self, context: &str, end: Token) -> Result<NodeId, ParseError> {
         let start = self.peek_non_space().start;
-        let mut pipe = Pipe {
-            variables: Vec::new(),
-            assigns: false,
-            commands: Box::default(),
-        };
-        let mut commands = Nodes::new();
-        self.declarations(&mut pipe, context)?;
+        let mut children = Nodes::new();
+        let assigns = self.declarations(&mut children, context)?;
+        let variables = children.len();
         loop {
             let item = self.next_non_space();
             if item.token == end {
@@ -422,11 +420,12 @@ impl<'t> Parser<'t> {
                 | Token::LeftParenthesis => {
                     self.backup();
                     let command = self.command()?;
-                    commands.push(command);
+                    children.push(command);
                 }
                 _ => return Err(self.unexpected(&item, context)),
             }
         }
+        let commands = children.get(variables..).unwrap_or_default();
         if commands.is_empty() {
             return Err(self.error(&format!("missing value for {context}")));
         }
@@ -436,28 +435,38 @@ impl<'t> Parser<'t> {
                 return Err(self.error(&format!("non executable command in pipeline stage {stage}")));
             }
         }
-        pipe.commands = commands.into_boxed_slice();
-        Ok(self.node(start, Kind::Pipe(Box::new(pipe))))
+        let Span { start: first, end } = self.children(&children);
+        let pipe = Pipe {
+            start: first,
+            // There are two at most.
+            variables: u8::try_from(variables).unwrap_or(u8::MAX),
+            assigns,
+            end,
+        };
+        Ok(self.node(start, Kind::Pipe(pipe)))
     }
 
     /// Whether a command starts with what cannot take an argument.
     fn is_constant(&self, command: NodeId) -> bool {
-        let kind = |id: NodeId| self.nodes.get(id.0 as usize).map(|node| &node.kind);
-        let Some(Kind::Command(arguments)) = kind(command) else {
+        let Kind::Command(arguments) = self.source.kind(command) else {
             return false;
         };
         matches!(
-            arguments.first().and_then(|first| kind(*first)),
-            Some(Kind::Bool(_) | Kind::Dot | Kind::Nil | Kind::Number(_) | Kind::String { .. })
+            self.source
+                .children(arguments)
+                .first()
+                .map(|first| self.source.kind(*first)),
+            Some(Kind::Bool(_) | Kind::Dot | Kind::Nil | Kind::Number(_) | Kind::String(_))
         )
     }
 
-    /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
+    /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`; whether they are assigned.
+    fn declarations(&mut self, variables: &mut Nodes, context: &str) -> Result<bool, ParseError> {
+        let mut assigns = false;
         loop {
             let variable = self.peek_non_space();
             if variable.token != Token::Variable {
-                return Ok(());
+                return Ok(assigns);
             }
             self.next();
             // Whether this is a declaration is known two tokens later.
@@ -466,24 +475,24 @@ impl<'t> Parser<'t> {
             let is_comma = next.token == Token::Char && self.slice(&next) == b",";
             if matches!(next.token, Token::Assign | Token::Declare) || is_comma {
                 if !is_comma {
-                    pipe.assigns = next.token == Token::Assign;
+                    assigns = next.token == Token::Assign;
                 }
                 self.next_non_space();
                 let name = self.intern(&variable);
-                self.declares_dollar |= name == 0;
+                self.source.declares_dollar |= name == 0;
                 let node = self.node(
                     variable.start,
                     Kind::Variable {
                         variable: name,
-                        fields: Box::default(),
+                        fields: Span::default(),
                     },
                 );
-                pipe.variables.push(node);
+                variables.push(node);
                 self.tree.variables.push(name);
                 if !is_comma {
-                    return Ok(());
+                    return Ok(assigns);
                 }
-                if context == "range" && pipe.variables.len() < 2 {
+                if context == "range" && variables.len() < 2 {
                     match self.peek_non_space().token {
                         Token::Variable | Token::RightDelimiter | Token::RightParenthesis => continue,
                         _ => return Err(self.error("range can only initialize variables")),
@@ -496,7 +505,7 @@ impl<'t> Parser<'t> {
             } else {
                 self.backup2(variable);
             }
-            return Ok(());
+            return Ok(assigns);
         }
     }
 
@@ -506,17 +515,45 @@ impl<'t> Parser<'t> {
             return 0;
         }
         let name = String::from_utf8_lossy(self.slice(item));
-        if let Some(index) = self.name_indexes.get(&*name) {
-            return *index;
+        let names = &mut self.source.variables;
+        let few = names.len() <= FEW;
+        let known = if few {
+            (0..)
+                .zip(&*names)
+                .find(|(_, known)| ***known == *name)
+                .map(|(index, _)| index)
+        } else {
+            self.variables.get(&*name).copied()
+        };
+        if let Some(index) = known {
+            return index;
         }
-        let index = to_u32(self.names.len());
-        let name: Box<str> = name.into();
-        self.names.push(name.clone());
-        self.name_indexes.insert(name, index);
+        let index = to_u32(names.len());
+        names.push(name.into());
+        if names.len() > FEW {
+            let new = if few { 0 } else { index };
+            let names = (0..).zip(&*names).skip(new as usize);
+            self.variables
+                .extend(names.map(|(index, name)| (name.clone(), index)));
+        }
         index
     }
 }
 
-fn to_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// Adds rows to a table, and tells where they are.
+fn added<T>(table: &mut Vec<T>, rows: impl IntoIterator<Item = T>) -> Span {
+    let start = to_u32(table.len());
+    table.extend(rows);
+    Span {
+        start,
+        end: to_u32(table.len()),
+    }
+}
+
+/// The part of the text that a token is.
+fn span(item: &Item) -> Span {
+    Span {
+        start: item.start,
+        end: item.end,
+    }
 }

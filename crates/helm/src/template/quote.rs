@@ -1,11 +1,17 @@
 //! Quoted strings and characters as templates write them (`strconv.Unquote`).
 
 use super::unicode;
+use crate::value::Str;
 
 /// The value of a string with its quotes, or nothing if an escape is none.
-pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unquote(quoted: &[u8]) -> Option<Str> {
     match quoted {
-        [b'`', inner @ .., b'`'] => Some(inner.iter().copied().filter(|byte| *byte != b'\r').collect()),
+        [b'`', inner @ .., b'`'] if memchr::memchr(b'\r', inner).is_none() => Some(Str::from(inner)),
+        [b'`', inner @ .., b'`'] => {
+            let bytes: Vec<u8> = inner.iter().copied().filter(|byte| *byte != b'\r').collect();
+            Some(Str::from(bytes))
+        }
+        [b'"', inner @ .., b'"'] if is_plain(inner) => Some(Str::from(inner)),
         [b'"', inner @ .., b'"'] => {
             let mut out = Vec::with_capacity(inner.len());
             let mut rest = inner;
@@ -17,10 +23,15 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
                 }
                 rest = after;
             }
-            Some(out)
+            Some(Str::from(out))
         }
         _ => None,
     }
+}
+
+/// Whether a string without its quotes stands for itself.
+fn is_plain(inner: &[u8]) -> bool {
+    inner.is_ascii() && !inner.iter().any(|byte| matches!(byte, b'\\' | b'"' | b'\n'))
 }
 
 /// Why a character constant is none.

@@ -1,6 +1,6 @@
 //! Templates that see one another.
 
-use std::{any::Any, collections::HashMap, rc::Rc};
+use std::{any::Any, collections::HashMap, rc::Rc, sync::Arc};
 
 use super::{
     Execution, Functions, ParseError,
@@ -28,8 +28,53 @@ pub enum MissingKey {
 #[derive(Debug)]
 pub struct Template {
     pub(super) name: Str,
+    /// The name that the text was parsed under, for positions.
+    pub(super) file: Str,
     pub(super) source: Rc<Source>,
     pub(super) root: NodeId,
+}
+
+/// A text that was parsed: the template that it is, and what it defines. It can be added to every set that has the
+/// functions it was parsed with.
+#[derive(Clone, Debug)]
+pub(crate) struct Parsed {
+    pub(super) name: Str,
+    pub(super) templates: Vec<Rc<Template>>,
+    /// It has a definition of its own name, which makes a difference.
+    pub(super) defines_itself: bool,
+}
+
+impl Parsed {
+    /// What parsing the same text under another name gives; nothing where the name matters to the text.
+    pub(crate) fn under(&self, name: &Str) -> Option<Self> {
+        if self.defines_itself {
+            return None;
+        }
+        if *name == self.name {
+            return Some(self.clone());
+        }
+        if self.templates.iter().any(|template| template.name == *name) {
+            return None;
+        }
+        let templates = self.templates.iter().map(|template| {
+            let own = if template.name == self.name {
+                name
+            } else {
+                &template.name
+            };
+            Rc::new(Template {
+                name: own.clone(),
+                file: name.clone(),
+                source: Rc::clone(&template.source),
+                root: template.root,
+            })
+        });
+        Some(Self {
+            name: name.clone(),
+            templates: templates.collect(),
+            defines_itself: false,
+        })
+    }
 }
 
 impl Template {
@@ -49,7 +94,7 @@ impl Template {
 #[derive(Clone, Debug)]
 pub struct TemplateSet {
     name: Str,
-    functions: Rc<Functions>,
+    functions: Arc<Functions>,
     /// How missing keys of maps are taken.
     pub missing_key: MissingKey,
     shared: Rc<HashMap<Str, Rc<Template>>>,
@@ -62,7 +107,7 @@ const MAX_OWN: usize = 8;
 
 impl TemplateSet {
     /// A set without templates. Its name is only seen in the error about a template that is not there.
-    pub fn new(name: impl Into<Str>, functions: Rc<Functions>) -> Self {
+    pub fn new(name: impl Into<Str>, functions: Arc<Functions>) -> Self {
         Self {
             name: name.into(),
             functions,
@@ -81,17 +126,26 @@ impl TemplateSet {
         name: impl Into<Str>,
         text: impl AsRef<[u8]>,
     ) -> Result<Rc<Template>, ParseError> {
-        let name = name.into();
-        let parsed = parse::parse(&name, text.as_ref(), &self.functions)?;
-        let mut main = None;
-        for template in parsed {
-            let template = Rc::new(template);
-            if template.name == name {
-                main = Some(Rc::clone(&template));
-            }
-            self.add(template);
+        let parsed = self.parsed(&name.into(), text.as_ref())?;
+        self.add_parsed(&parsed)
+            .ok_or_else(|| ParseError::new(String::from("template: no tree")))
+    }
+
+    /// Parses a text, and adds nothing.
+    pub(crate) fn parsed(&self, name: &Str, text: &[u8]) -> Result<Parsed, ParseError> {
+        parse::parse(name, text, &self.functions)
+    }
+
+    /// Adds a text that was parsed with the functions of this set, and gives the template that it is.
+    pub(crate) fn add_parsed(&mut self, parsed: &Parsed) -> Option<Rc<Template>> {
+        for template in &parsed.templates {
+            self.add(Rc::clone(template));
         }
-        main.ok_or_else(|| ParseError::new(String::from("template: no tree")))
+        let main = parsed
+            .templates
+            .iter()
+            .find(|template| template.name == parsed.name);
+        main.cloned()
     }
 
     fn add(&mut self, template: Rc<Template>) {
@@ -131,7 +185,7 @@ impl TemplateSet {
     }
 
     /// The functions.
-    pub fn functions(&self) -> &Rc<Functions> {
+    pub fn functions(&self) -> &Arc<Functions> {
         &self.functions
     }
 

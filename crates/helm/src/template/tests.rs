@@ -4,8 +4,6 @@
 
 mod limits;
 
-use std::rc::Rc;
-
 use super::{EngineFunction, Execution, Functions, MissingKey, TemplateSet, fmt};
 use crate::call::{Budget, Call, Function, FunctionError, Param, World};
 use crate::value::{IntType, Kind, List, ListType, Map, MapType, Method, Object, Str, UintType, Value};
@@ -101,7 +99,7 @@ fn strings(entries: impl IntoIterator<Item = (&'static str, &'static str)>) -> M
 fn data() -> Value {
     let int = |kind, value| Value::Int(kind, value);
     let uint = |kind, value| Value::Uint(kind, value);
-    let bytes = |bytes: &[u8]| Value::Bytes(Str::from(bytes));
+    let bytes = |bytes: &[u8]| Value::Bytes(crate::value::Bytes::from(bytes));
     let values = MapType::Values("main.Values");
     let blobs = MapType::Other("map[string][]uint8");
     any([
@@ -346,7 +344,7 @@ fn functions() -> Functions {
 }
 
 fn run(case: &Case) -> Result<Vec<u8>, String> {
-    let mut set = TemplateSet::new("set", Rc::new(functions()));
+    let mut set = TemplateSet::new("set", std::sync::Arc::new(functions()));
     set.missing_key = match case.missing.as_deref() {
         Some("zero") => MissingKey::Zero,
         Some("error") => MissingKey::Error,

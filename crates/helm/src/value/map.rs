@@ -118,6 +118,13 @@ impl Map {
         self.0.entries.0.borrow().keys().cloned().collect()
     }
 
+    /// Looks at the keys in place, ordered bytewise; what looks may not change the map.
+    pub(crate) fn each_key(&self, mut look: impl FnMut(&[u8])) {
+        for key in self.0.entries.0.borrow().keys() {
+            look(key);
+        }
+    }
+
     /// The values, taken out if nobody else holds the map.
     pub(super) fn into_values(self) -> Vec<Value> {
         let entries = Rc::into_inner(self.0).and_then(|inner| Rc::into_inner(inner.entries));

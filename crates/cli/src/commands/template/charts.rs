@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use airlock_content::{MetadataSource, Reporter, digest_of};
 use airlock_helm::VersionRange;
 use airlock_helm::chart::{Chart, Fetch, FetchError, Fetched, FetchedContent, LoadError, Profile, Wanted};
+use airlock_local::{LINK_LEAVES, Links, chart_files};
 use airlock_resolver::Charts;
 use airlock_spec::manifest::ChartSource;
 use anyhow::Context;
@@ -23,16 +24,20 @@ const ANY: &str = ">0.0.0-0";
 
 /// The chart that was asked for, with what it needs. Nobody is asked about a chart that is all here.
 pub(super) fn load(args: &TemplateArgs, profile: Profile, global: &Global) -> Result<Chart> {
-    let wanted = Wish::read(args)?;
-    let here = match &wanted {
+    let links = if args.follow_links {
+        Links::Anywhere
+    } else {
+        Links::Inside
+    };
+    let found = match Wish::read(args)? {
         Wish::Here(path) => {
-            let chart = local(path, profile)?;
+            let chart = local(&path, profile, links)?;
             if !args.dependency_update {
                 return Ok(chart);
             }
-            Some(chart)
+            Ok((chart, path.is_dir().then_some(path)))
         }
-        _ => None,
+        Wish::There(there) => Err(there),
     };
     let reporter = progress::reporter(global);
     interrupt::until_done(async {
@@ -42,15 +47,16 @@ pub(super) fn load(args: &TemplateArgs, profile: Profile, global: &Global) -> Re
             ..airlock_resolver::Options::default()
         };
         let charts = Charts::new(&sources, &options, &*reporter);
-        let (mut chart, root) = match (wanted, here) {
-            (Wish::Here(path), Some(chart)) => (chart, path.is_dir().then_some(path)),
-            (wish, _) => (fetched(&wish, &charts, &sources, profile, global).await?, None),
+        let (mut chart, root) = match found {
+            Ok(here) => here,
+            Err(there) => (fetched(&there, &charts, &sources, profile, global).await?, None),
         };
         if args.dependency_update {
             let mut dependencies = Dependencies {
                 root,
                 charts: &charts,
                 reporter: &*reporter,
+                links,
             };
             // The engine knows nothing of waiting, so what it asks for is waited for where it runs.
             tokio::task::block_in_place(|| chart.complete(profile, &mut dependencies))
@@ -63,8 +69,14 @@ pub(super) fn load(args: &TemplateArgs, profile: Profile, global: &Global) -> Re
 /// What CHART means.
 enum Wish {
     Here(PathBuf),
-    Address(Url),
-    Elsewhere(ChartSource),
+    There(There),
+}
+
+/// A chart on another machine.
+enum There {
+    /// The address of an archive.
+    Archive(Url),
+    Chart(ChartSource),
 }
 
 impl Wish {
@@ -75,24 +87,23 @@ impl Wish {
             given => given.cloned(),
         };
         if let Some(repo) = &args.repo {
-            return Ok(Self::Elsewhere(ChartSource::Repository {
+            return Ok(Self::There(There::Chart(ChartSource::Repository {
                 repo: repo.clone(),
                 name: args.chart.clone(),
                 version,
-            }));
+            })));
         }
         let path = PathBuf::from(&args.chart);
         if files::exists("the chart", &path)? {
             return Ok(Self::Here(path));
         }
         if let Some(address) = args.chart.strip_prefix("oci://") {
-            return Ok(Self::Elsewhere(in_registry(address, version)?));
+            return Ok(Self::There(There::Chart(in_registry(address, version)?)));
         }
         if args.chart.starts_with("http://") || args.chart.starts_with("https://") {
             let address = args.chart.parse();
-            return Ok(Self::Address(
-                address.context("the address of the chart is none")?,
-            ));
+            let address = address.context("the address of the chart is none")?;
+            return Ok(Self::There(There::Archive(address)));
         }
         let failure = Failure::from(anyhow::anyhow!("there is no chart: {}", args.chart));
         Err(failure.hint(
@@ -110,16 +121,15 @@ fn in_registry(address: &str, version: Option<String>) -> anyhow::Result<ChartSo
 
 /// A chart from elsewhere; its digest is said, since nothing else tells which one it was.
 async fn fetched(
-    wish: &Wish,
+    there: &There,
     charts: &Charts<'_, Sources>,
     sources: &Sources,
     profile: Profile,
     global: &Global,
 ) -> Result<Chart> {
-    let (bytes, name) = match wish {
-        Wish::Here(path) => return local(path, profile),
-        Wish::Address(url) => (sources.document(url, MAX_ARCHIVE).await?, url.to_string()),
-        Wish::Elsewhere(source) => {
+    let (bytes, name) = match there {
+        There::Archive(url) => (sources.document(url, MAX_ARCHIVE).await?, url.to_string()),
+        There::Chart(source) => {
             let name = match source {
                 ChartSource::Repository { repo, name, .. } => format!("{name} of {repo}"),
                 ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
@@ -141,10 +151,16 @@ async fn fetched(
     Ok(chart)
 }
 
-fn local(path: &Path, profile: Profile) -> Result<Chart> {
+fn local(path: &Path, profile: Profile, links: Links) -> Result<Chart> {
     let shown = path.to_string_lossy();
     if path.is_dir() {
-        let files = airlock_local::chart_files(path)?;
+        let files = chart_files(path, links).map_err(|error| {
+            if error.message == LINK_LEAVES {
+                error.hint("--follow-links follows it as Helm does; see first where it leads")
+            } else {
+                error
+            }
+        })?;
         return Chart::from_files(files, profile).map_err(|error| refused(error, &shown));
     }
     let bytes = files::read("the chart", path, MAX_ARCHIVE)?;
@@ -183,6 +199,7 @@ struct Dependencies<'a> {
     root: Option<PathBuf>,
     charts: &'a Charts<'a, Sources>,
     reporter: &'a dyn Reporter,
+    links: Links,
 }
 
 impl Fetch for Dependencies<'_> {
@@ -220,7 +237,7 @@ impl Dependencies<'_> {
             return Err("a folder is named by a chart that is packaged".into());
         };
         let folder = base.join(path);
-        let read = airlock_local::chart_files(&folder);
+        let read = chart_files(&folder, self.links);
         let files = read.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
         Ok(Fetched {
             content: FetchedContent::Files(files),

@@ -86,7 +86,7 @@ impl Writer<'_> {
             Value::String(text) => self.string(text),
             Value::Bytes(bytes) => {
                 self.out.push('"');
-                STANDARD.encode_string(bytes.as_bytes(), &mut self.out);
+                STANDARD.encode_string(&**bytes, &mut self.out);
                 self.out.push('"');
             }
             Value::List(list) if list.is_nil() => self.out.push_str("null"),

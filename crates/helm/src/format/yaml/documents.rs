@@ -19,10 +19,16 @@ pub fn yaml_documents(text: &[u8], budget: &mut Budget) -> Result<Vec<Map>, Func
             .map_err(|error| prefixed("cannot unmarshal yaml document: ", error))
     };
     budget.take(text.len())?;
+    let is_split = text.starts_with(b"---") || memchr::memmem::find(text, b"\n---").is_some();
+    if text.ends_with(b"\n") && !is_split && memchr::memchr(b'\r', text).is_none() {
+        // As most files are: one document, which is read where it lies.
+        read(text, budget)?;
+        return Ok(documents);
+    }
     let mut document = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (line, after) = match rest.iter().position(|byte| *byte == b'\n') {
+        let (line, after) = match memchr::memchr(b'\n', rest) {
             Some(end) => (
                 rest.get(..end).unwrap_or_default(),
                 rest.get(end + 1..).unwrap_or_default(),

@@ -259,6 +259,9 @@ impl<'a> Scanner<'a> {
     /// The number of bytes up to the end of the line.
     fn line_length(&self) -> usize {
         let rest = self.input.get(self.pos..).unwrap_or_default();
+        if self.ascii {
+            return memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        }
         let mut length = 0;
         loop {
             match rest

@@ -140,7 +140,7 @@ impl Writer<'_> {
             Value::String(text) => self.string(text, place),
             Value::Bytes(bytes) => match self.dialect {
                 Dialect::Json => {
-                    let text = STANDARD.encode(bytes.as_bytes());
+                    let text = STANDARD.encode(&**bytes);
                     self.string(text.as_bytes(), place);
                 }
                 Dialect::Pretty => {

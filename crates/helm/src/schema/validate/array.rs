@@ -1,17 +1,17 @@
 //! Keywords of arrays.
 
-use super::{Draft, Findings, Kind, List, Map, Part, Problem, Result, Validator, Value, equal, get, number};
+use super::{Draft, Findings, Keywords, Kind, List, Part, Problem, Result, Validator, Value, equal, number};
 
 impl Validator<'_> {
     pub(super) fn array(
         &mut self,
         part: &Part,
-        schema: &Map,
+        schema: &Keywords<'_>,
         items: &List,
         findings: &mut Findings,
     ) -> Result<()> {
         self.bounds(schema, ["minItems", "maxItems"], items.len(), findings);
-        if matches!(get(schema, "uniqueItems"), Some(Value::Bool(true))) {
+        if matches!(schema.get("uniqueItems"), Some(Value::Bool(true))) {
             self.unique(items, findings)?;
         }
         let listed = if part.draft == Draft::Twenty {
@@ -19,7 +19,7 @@ impl Validator<'_> {
         } else {
             "items"
         };
-        let listed = match get(schema, listed) {
+        let listed = match schema.get(listed) {
             Some(Value::List(schemas)) => Some(schemas),
             _ => None,
         };
@@ -40,7 +40,7 @@ impl Validator<'_> {
         } else {
             "additionalItems"
         };
-        let rest = get(schema, rest).filter(|rest| !matches!(rest, Value::List(_)));
+        let rest = schema.get(rest).filter(|rest| !matches!(rest, Value::List(_)));
         let mut evaluated = count;
         match rest {
             Some(Value::Bool(false)) if part.draft < Draft::Twenty && listed.is_some() => {
@@ -83,8 +83,14 @@ impl Validator<'_> {
         Ok(())
     }
 
-    fn contains(&mut self, part: &Part, schema: &Map, items: &List, findings: &mut Findings) -> Result<()> {
-        let Some(inner) = get(schema, "contains").filter(|_| part.draft >= Draft::Six) else {
+    fn contains(
+        &mut self,
+        part: &Part,
+        schema: &Keywords<'_>,
+        items: &List,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let Some(inner) = schema.get("contains").filter(|_| part.draft >= Draft::Six) else {
             return Ok(());
         };
         let inner = self.inner(part, inner);
@@ -103,7 +109,8 @@ impl Validator<'_> {
         let count = number::count(matched.len());
         let places = places.join(" ");
         let bound = |keyword: &str| {
-            get(schema, keyword)
+            schema
+                .get(keyword)
                 .as_ref()
                 .and_then(number::size)
                 .filter(|_| part.draft >= Draft::Nineteen)

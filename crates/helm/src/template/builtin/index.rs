@@ -95,7 +95,8 @@ pub(super) fn slice(
         Value::String(_) if indexes.len() == 3 => {
             return Err(FunctionError::new("cannot 3-index slice a string"));
         }
-        Value::String(bytes) | Value::Bytes(bytes) => bytes.len(),
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         _ => {
             let text = format!("can't slice item of type {}", pointee(item));
@@ -121,7 +122,7 @@ pub(super) fn slice(
     let part = |bytes: &[u8]| crate::value::Str::from(bytes.get(start..end).unwrap_or_default());
     Ok(Operand::plain(match plain {
         Value::String(bytes) => Value::String(part(bytes)),
-        Value::Bytes(bytes) => Value::Bytes(part(bytes)),
+        Value::Bytes(bytes) => Value::Bytes(part(bytes).into()),
         Value::List(list) => {
             let items = list.get(start..end).unwrap_or_default();
             Value::List(List::new(list.list_type(), items.iter().cloned()))
@@ -133,7 +134,8 @@ pub(super) fn slice(
 pub(super) fn length(item: &Operand) -> Result<Value, FunctionError> {
     let plain = basic(&item.value);
     let length = match plain.as_ref().unwrap_or(&item.value) {
-        Value::String(bytes) | Value::Bytes(bytes) => bytes.len(),
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
         Value::Nil if item.is_boxed() => return Err(FunctionError::new("len of nil pointer")),

@@ -4,7 +4,7 @@ use super::{Execution, Operand, Stop, operand::Static, pipeline::Place};
 use crate::{
     call::Param,
     template::node::{Kind as Node, NodeId, Number},
-    value::{IntType, List, ListType, Map, MapType, Str, UintType, Value},
+    value::{Bytes, IntType, List, ListType, Map, MapType, UintType, Value},
 };
 
 impl Execution<'_> {
@@ -42,18 +42,18 @@ impl Execution<'_> {
             Node::Dot => place.dot.clone(),
             Node::Field(fields) => self.fields(place, place.dot.clone(), id, fields, &[], None)?,
             Node::Variable { variable, fields } => {
-                self.variable_fields(place, id, *variable, fields, &[], None)?
+                self.variable_fields(place, id, variable, fields, &[], None)?
             }
             Node::Pipe(_) => self.deeper(|this| this.pipeline(source, id, place.dot))?,
-            Node::Function(function) => {
-                let mut operand = self.function(place, function, id, &[], None)?;
+            Node::Function(target) => {
+                let mut operand = self.function(place, target, id, &[], None)?;
                 // No pipeline has looked into the `interface {}` that most functions give.
                 if matches!(operand.value, Value::Nil) {
                     operand.of = Static::Interface;
                 }
                 operand
             }
-            Node::Chain { node, fields } => self.chain(place, id, *node, fields, &[], None)?,
+            Node::Chain { node, fields } => self.chain(place, id, node, fields, &[], None)?,
             _ => return Ok(None),
         }))
     }
@@ -62,12 +62,18 @@ impl Execution<'_> {
     pub(super) fn constant(&mut self, place: Place<'_>, id: NodeId) -> Result<Operand, Stop> {
         self.at = id;
         match place.source.kind(id) {
-            Node::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
-            Node::String { value, .. } => Ok(Operand::plain(Value::String(value.clone()))),
-            Node::Number(number) => number.ideal.clone().map(Operand::plain).ok_or_else(|| {
-                let text = format!("{} overflows int", place.source.text_of(id));
-                self.fail(place.source, &text)
-            }),
+            Node::Bool(value) => Ok(Operand::plain(Value::Bool(value))),
+            Node::String(string) => {
+                let value = place.source.string(string).value.clone();
+                Ok(Operand::plain(Value::String(value)))
+            }
+            Node::Number(number) => {
+                let ideal = place.source.number(number).ideal.clone();
+                ideal.map(Operand::plain).ok_or_else(|| {
+                    let text = format!("{} overflows int", place.source.text_of(id));
+                    self.fail(place.source, &text)
+                })
+            }
             _ => {
                 let text = format!("can't evaluate command \"{}\"", place.source.text_of(id));
                 Err(self.fail(place.source, &text))
@@ -78,17 +84,20 @@ impl Execution<'_> {
     fn typed_constant(&mut self, place: Place<'_>, param: Param, id: NodeId) -> Result<Value, Stop> {
         let kind = place.source.kind(id);
         let number = match kind {
-            Node::Number(number) => Some(&**number),
+            Node::Number(number) => Some(place.source.number(number)),
             _ => None,
         };
         let (value, expected) = match param {
             Param::Any => return Ok(self.constant(place, id)?.value),
             Param::Bool => match kind {
-                Node::Bool(value) => (Some(Value::Bool(*value)), ""),
+                Node::Bool(value) => (Some(Value::Bool(value)), ""),
                 _ => (None, "bool"),
             },
             Param::String => match kind {
-                Node::String { value, .. } => (Some(Value::String(value.clone())), ""),
+                Node::String(string) => {
+                    let value = place.source.string(string).value.clone();
+                    (Some(Value::String(value)), "")
+                }
                 _ => (None, "string"),
             },
             Param::Int => (signed(number, IntType::Int), "integer"),
@@ -176,7 +185,7 @@ fn unsigned(number: Option<&Number>, kind: UintType) -> Option<Value> {
 fn zero(param: Param) -> Option<Value> {
     match param {
         Param::Any => Some(Value::Nil),
-        Param::Bytes => Some(Value::Bytes(Str::default())),
+        Param::Bytes => Some(Value::Bytes(Bytes::default())),
         Param::List => Some(Value::List(List::nil(ListType::Any))),
         Param::Strings => Some(Value::List(List::nil(ListType::String))),
         Param::Map => Some(Value::Map(Map::nil(MapType::Any))),

@@ -10,7 +10,7 @@ use crate::{
     template::{
         builtin::Builtin,
         functions::Callee,
-        node::{FunctionName, NodeId, Target},
+        node::{NodeId, Target},
     },
     value::{Method, Value},
 };
@@ -23,27 +23,24 @@ impl Execution<'_> {
     pub(super) fn function(
         &mut self,
         place: Place<'_>,
-        function: &FunctionName,
+        target: Target,
         command: NodeId,
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {
-        let result = match &function.target {
-            Target::Builtin(builtin) => {
-                return self.builtin(place, *builtin, function, command, arguments, last);
-            }
-            Target::Supplied(callee) => {
-                let (params, variadic) = callee.signature();
-                let values = self.arguments(place, &function.name, params, variadic, arguments, last)?;
-                match callee {
-                    Callee::Plain(plain) => (plain.call)(&mut self.call, &values),
-                    Callee::Engine(engine) => (engine.call)(self, &values),
-                }
-            }
+        let callee = match target {
+            Target::Builtin(builtin) => return self.builtin(place, builtin, command, arguments, last),
+            Target::Supplied(index) => place.source.supplied(index),
+        };
+        let (params, variadic) = callee.signature();
+        let values = self.arguments(place, callee.name(), params, variadic, arguments, last)?;
+        let result = match callee {
+            Callee::Plain(plain) => (plain.call)(&mut self.call, &values),
+            Callee::Engine(engine) => (engine.call)(self, &values),
         };
         match result {
             Ok(value) => Ok(Operand::plain(value)),
-            Err(error) => Err(self.call_failed(place, &function.name, command, error)),
+            Err(error) => Err(self.call_failed(place, callee.name(), command, error)),
         }
     }
 
@@ -137,14 +134,13 @@ impl Execution<'_> {
         &mut self,
         place: Place<'_>,
         builtin: Builtin,
-        function: &FunctionName,
         command: NodeId,
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {
         self.check_count(
             place,
-            &function.name,
+            builtin.name(),
             builtin.arity(),
             arguments.len(),
             last.is_some(),
@@ -179,7 +175,7 @@ impl Execution<'_> {
         };
         match builtin.run(self.call.budget, &mut self.out, &callee, operands) {
             Ok(operand) => Ok(operand),
-            Err(error) => Err(self.call_failed(place, &function.name, command, error)),
+            Err(error) => Err(self.call_failed(place, builtin.name(), command, error)),
         }
     }
 

@@ -2,7 +2,11 @@
 
 use super::{Execution, Operand, Stop, pipeline::Place};
 use crate::{
-    template::{fmt, node::NodeId, set::MissingKey},
+    template::{
+        fmt,
+        node::{NodeId, Span},
+        set::MissingKey,
+    },
     value::{List, ListType, Map, MapType, Value},
 };
 
@@ -13,18 +17,18 @@ impl Execution<'_> {
         place: Place<'_>,
         receiver: Operand,
         id: NodeId,
-        fields: &[Box<str>],
+        fields: Span,
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {
         let mut receiver = receiver;
-        let Some((end, inner)) = fields.split_last() else {
+        let Some((end, inner)) = place.source.fields(fields).split_last() else {
             return Ok(receiver);
         };
         for name in inner {
-            receiver = self.field(place, &receiver, id, name, &[], None)?;
+            receiver = self.field(place, &receiver, id, place.source.field(*name), &[], None)?;
         }
-        self.field(place, &receiver, id, end, arguments, last)
+        self.field(place, &receiver, id, place.source.field(*end), arguments, last)
     }
 
     fn field(
@@ -128,7 +132,7 @@ fn zero_of(name: &'static str) -> Operand {
         "int" => Value::int(0),
         "int64" => Value::int64(0),
         "float64" => Value::Float(0.0),
-        "[]uint8" => Value::Bytes(crate::value::Str::default()),
+        "[]uint8" => Value::Bytes(crate::value::Bytes::default()),
         "[]string" => Value::List(List::nil(ListType::String)),
         "[]interface {}" => Value::List(List::nil(ListType::Any)),
         "map[string]interface {}" => Value::Map(Map::nil(MapType::Any)),

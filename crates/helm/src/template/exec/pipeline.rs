@@ -1,7 +1,7 @@
 //! Pipelines and commands.
 
 use super::{Execution, Operand, Stop};
-use crate::template::node::{Kind as Node, NodeId, Source};
+use crate::template::node::{Kind as Node, NodeId, Source, Span};
 
 /// Where a command stands: what its parts need to be evaluated.
 #[derive(Clone, Copy)]
@@ -19,11 +19,12 @@ impl Execution<'_> {
         };
         let place = Place { source, dot };
         let mut value = None;
-        for command in &pipe.commands {
+        let (variables, commands) = source.parts(pipe);
+        for command in commands {
             value = Some(self.command(place, *command, value)?.unboxed());
         }
         let value = value.unwrap_or_default();
-        for variable in &pipe.variables {
+        for variable in variables {
             if pipe.assigns {
                 self.assign(source, *variable, value.clone())?;
             } else {
@@ -38,7 +39,7 @@ impl Execution<'_> {
         let Node::Command(arguments) = source.kind(id) else {
             return Ok(Operand::nothing());
         };
-        let Some((first, rest)) = arguments.split_first() else {
+        let Some((first, rest)) = source.children(arguments).split_first() else {
             return Ok(Operand::nothing());
         };
         self.call.budget.step(1)?;
@@ -47,10 +48,10 @@ impl Execution<'_> {
                 self.at = *first;
                 self.fields(place, place.dot.clone(), *first, fields, rest, last)
             }
-            Node::Chain { node, fields } => self.chain(place, *first, *node, fields, rest, last),
-            Node::Function(function) => {
+            Node::Chain { node, fields } => self.chain(place, *first, node, fields, rest, last),
+            Node::Function(target) => {
                 self.at = *first;
-                self.function(place, function, id, rest, last)
+                self.function(place, target, id, rest, last)
             }
             Node::Pipe(_) => {
                 self.no_arguments(place, *first, rest, last.is_some())?;
@@ -58,7 +59,7 @@ impl Execution<'_> {
             }
             Node::Variable { variable, fields } => {
                 self.at = *first;
-                self.variable_fields(place, *first, *variable, fields, rest, last)
+                self.variable_fields(place, *first, variable, fields, rest, last)
             }
             kind => {
                 self.at = *first;
@@ -77,7 +78,7 @@ impl Execution<'_> {
         place: Place<'_>,
         id: NodeId,
         variable: u32,
-        fields: &[Box<str>],
+        fields: Span,
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {
@@ -94,7 +95,7 @@ impl Execution<'_> {
         place: Place<'_>,
         id: NodeId,
         node: NodeId,
-        fields: &[Box<str>],
+        fields: Span,
         arguments: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Stop> {

@@ -15,29 +15,31 @@ impl Execution<'_> {
         self.call.budget.step(1)?;
         match source.kind(id) {
             Node::List(nodes) => {
-                for node in nodes {
+                for node in source.children(nodes) {
                     let flow = self.walk(source, *node, dot)?;
                     if flow != Flow::Next {
                         return Ok(flow);
                     }
                 }
             }
-            Node::Text(range) => {
-                let text = source.slice(range);
+            Node::Text(span) => {
+                let text = source.slice(span);
                 self.call.budget.take(text.len())?;
                 self.out.extend_from_slice(text);
             }
             Node::Action(pipe) => {
-                let value = self.pipeline(source, *pipe, dot)?;
-                if let Node::Pipe(pipe) = source.kind(*pipe)
-                    && pipe.variables.is_empty()
+                let value = self.pipeline(source, pipe, dot)?;
+                if let Node::Pipe(pipe) = source.kind(pipe)
+                    && pipe.variables == 0
                 {
                     self.at = id;
                     self.output(source, &value)?;
                 }
             }
-            Node::Branch(branch) => return self.deeper(|this| this.branch(source, branch, id, dot)),
-            Node::Template(call) => self.template(source, call, dot)?,
+            Node::Branch(branch) => {
+                return self.deeper(|this| this.branch(source, source.branch(branch), id, dot));
+            }
+            Node::Template(call) => self.template(source, source.call(call), dot)?,
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
             _ => {
@@ -186,7 +188,7 @@ impl Execution<'_> {
     }
 
     fn range_number(&mut self, round: &Round<'_>, number: &Value) -> Result<Option<Flow>, Stop> {
-        if round.pipe.variables.len() > 1 {
+        if round.pipe.variables > 1 {
             let text = fmt::with_verb(self.call.budget, number, 'v')?;
             let text = format!("can't use {text} to iterate over more than one variable");
             return Err(self.fail(round.source, &text));
@@ -211,12 +213,12 @@ impl Execution<'_> {
 
     /// One iteration of a loop.
     fn round(&mut self, round: &Round<'_>, index: Operand, item: &Operand) -> Result<Flow, Stop> {
-        let variables = &round.pipe.variables;
+        let (variables, _) = round.source.parts(round.pipe);
         if round.pipe.assigns {
-            if let [first, second] = variables.as_slice() {
+            if let [first, second] = variables {
                 self.assign(round.source, *first, index)?;
                 self.assign(round.source, *second, item.clone())?;
-            } else if let [only] = variables.as_slice() {
+            } else if let [only] = variables {
                 self.assign(round.source, *only, item.clone())?;
             }
         } else {
@@ -268,7 +270,7 @@ impl Execution<'_> {
     pub(super) fn declare(&mut self, source: &Source, variable: NodeId, value: Operand) {
         if let Node::Variable { variable, .. } = source.kind(variable) {
             self.variables.push(Variable {
-                name: *variable,
+                name: variable,
                 value,
             });
         }
@@ -280,12 +282,12 @@ impl Execution<'_> {
             return Ok(());
         };
         let frame = self.variables.get_mut(self.base..).unwrap_or_default();
-        match frame.iter_mut().rev().find(|known| known.name == *variable) {
+        match frame.iter_mut().rev().find(|known| known.name == variable) {
             Some(known) => {
                 known.value = value;
                 Ok(())
             }
-            None => Err(self.undefined(source, *variable)),
+            None => Err(self.undefined(source, variable)),
         }
     }
 
@@ -319,7 +321,7 @@ impl Execution<'_> {
 struct Round<'s> {
     source: &'s Source,
     branch: &'s Branch,
-    pipe: &'s Pipe,
+    pipe: Pipe,
     /// The end of the variables that the loop itself declared.
     mark: usize,
 }

@@ -1,6 +1,6 @@
 //! Nodes as Go writes them in errors.
 
-use super::{Kind, NodeId, Source, Word};
+use super::{Kind, NodeId, Source, Span, Word};
 use crate::template::{exec::with_stack, fmt};
 
 /// How much of a node is written; the whole of a large `range` in an error helps nobody, but Go gives it.
@@ -27,14 +27,18 @@ impl Source {
 
     fn write_node(&self, out: &mut Vec<u8>, id: NodeId) {
         match self.kind(id) {
-            Kind::List(nodes) => nodes.iter().for_each(|node| self.write(out, *node)),
-            Kind::Text(range) => out.extend_from_slice(self.slice(range)),
+            Kind::List(nodes) => self
+                .children(nodes)
+                .iter()
+                .for_each(|node| self.write(out, *node)),
+            Kind::Text(span) => out.extend_from_slice(self.slice(span)),
             Kind::Action(pipe) => {
                 out.extend_from_slice(b"{{");
-                self.write(out, *pipe);
+                self.write(out, pipe);
                 out.extend_from_slice(b"}}");
             }
             Kind::Branch(branch) => {
+                let branch = self.branch(branch);
                 out.extend_from_slice(branch.word.opening());
                 self.write(out, branch.pipe);
                 out.extend_from_slice(b"}}");
@@ -48,6 +52,7 @@ impl Source {
             Kind::Break => out.extend_from_slice(b"{{break}}"),
             Kind::Continue => out.extend_from_slice(b"{{continue}}"),
             Kind::Template(call) => {
+                let call = self.call(call);
                 out.extend_from_slice(b"{{template ");
                 fmt::quote(out, &call.name);
                 if let Some(pipe) = call.pipe {
@@ -57,34 +62,35 @@ impl Source {
                 out.extend_from_slice(b"}}");
             }
             Kind::Pipe(pipe) => {
-                self.write_separated(out, &pipe.variables, b", ");
-                if !pipe.variables.is_empty() {
+                let (variables, commands) = self.parts(pipe);
+                self.write_separated(out, variables, b", ");
+                if !variables.is_empty() {
                     out.extend_from_slice(if pipe.assigns { b" = " } else { b" := " });
                 }
-                self.write_separated(out, &pipe.commands, b" | ");
+                self.write_separated(out, commands, b" | ");
             }
             Kind::Command(arguments) => {
-                for (index, argument) in arguments.iter().enumerate() {
+                for (index, argument) in self.children(arguments).iter().enumerate() {
                     if index > 0 {
                         out.push(b' ');
                     }
                     self.write_operand(out, *argument);
                 }
             }
-            Kind::Function(function) => out.extend_from_slice(function.name.as_bytes()),
+            Kind::Function(target) => out.extend_from_slice(self.function(target).as_bytes()),
             Kind::Dot => out.push(b'.'),
             Kind::Nil => out.extend_from_slice(b"nil"),
-            Kind::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-            Kind::Number(number) => out.extend_from_slice(self.slice(&number.original)),
-            Kind::String { original, .. } => out.extend_from_slice(self.slice(original)),
-            Kind::Field(fields) => write_fields(out, fields),
+            Kind::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+            Kind::Number(number) => out.extend_from_slice(self.slice(self.number(number).original)),
+            Kind::String(string) => out.extend_from_slice(self.slice(self.string(string).original)),
+            Kind::Field(fields) => self.write_fields(out, fields),
             Kind::Variable { variable, fields } => {
-                out.extend_from_slice(self.variable(*variable).as_bytes());
-                write_fields(out, fields);
+                out.extend_from_slice(self.variable(variable).as_bytes());
+                self.write_fields(out, fields);
             }
             Kind::Chain { node, fields } => {
-                self.write_operand(out, *node);
-                write_fields(out, fields);
+                self.write_operand(out, node);
+                self.write_fields(out, fields);
             }
         }
     }
@@ -96,6 +102,13 @@ impl Source {
             out.push(b')');
         } else {
             self.write(out, id);
+        }
+    }
+
+    fn write_fields(&self, out: &mut Vec<u8>, fields: Span) {
+        for field in self.fields(fields) {
+            out.push(b'.');
+            out.extend_from_slice(self.slice(*field));
         }
     }
 
@@ -116,12 +129,5 @@ impl Word {
             Self::Range => b"{{range ",
             Self::With => b"{{with ",
         }
-    }
-}
-
-fn write_fields(out: &mut Vec<u8>, fields: &[Box<str>]) {
-    for field in fields {
-        out.push(b'.');
-        out.extend_from_slice(field.as_bytes());
     }
 }

@@ -1,16 +1,14 @@
 //! Numbers: every type that can hold a constant gets its value.
 
-use std::ops::Range;
-
 use crate::template::{
     fmt,
-    node::Number,
+    node::{Number, Span},
     quote::{BadChar, unquote_char},
 };
 use crate::value::Value;
 
 /// A character constant such as `'a'`.
-pub(super) fn character(original: Range<u32>, text: &[u8]) -> Result<Number, String> {
+pub(super) fn character(original: Span, text: &[u8]) -> Result<Number, String> {
     let code = unquote_char(text).map_err(|bad| match bad {
         BadChar::Syntax => String::from("invalid syntax"),
         BadChar::TooLong => format!("malformed character constant: {}", String::from_utf8_lossy(text)),
@@ -25,7 +23,7 @@ pub(super) fn character(original: Range<u32>, text: &[u8]) -> Result<Number, Str
 }
 
 /// A complex constant such as `1+2i`.
-pub(super) fn complex(original: Range<u32>, text: &[u8]) -> Result<Number, String> {
+pub(super) fn complex(original: Span, text: &[u8]) -> Result<Number, String> {
     let problem = || String::from("syntax error scanning complex number");
     let hexadecimal = is_hexadecimal(text);
     let split = (1..text.len())
@@ -46,7 +44,7 @@ pub(super) fn complex(original: Range<u32>, text: &[u8]) -> Result<Number, Strin
     }
 }
 
-fn of_complex(original: Range<u32>, real: f64, imaginary: f64) -> Number {
+fn of_complex(original: Span, real: f64, imaginary: f64) -> Number {
     let float = (imaginary == 0.0).then_some(real);
     Number {
         original,
@@ -58,7 +56,7 @@ fn of_complex(original: Range<u32>, real: f64, imaginary: f64) -> Number {
 }
 
 /// Any other number.
-pub(super) fn number(original: Range<u32>, text: &[u8]) -> Result<Number, String> {
+pub(super) fn number(original: Span, text: &[u8]) -> Result<Number, String> {
     if let Some(imaginary) = text.strip_suffix(b"i").and_then(parse_float) {
         return Ok(of_complex(original, 0.0, imaginary));
     }

@@ -1,12 +1,12 @@
 //! Commands and what they are made of.
 
-use super::{MAX_PARENTHESES, Nodes, ParseError, Parser, number, to_u32};
+use super::{MAX_PARENTHESES, Nodes, ParseError, Parser, added, number, span};
 use crate::template::{
     builtin::Builtin,
     exec::with_stack,
     fmt,
-    lex::{Item, Token},
-    node::{FunctionName, Kind, NodeId, Target},
+    lex::{Item, Token, to_u32},
+    node::{Kind, NodeId, Span, StringConstant, Target},
     quote::unquote,
 };
 
@@ -32,7 +32,8 @@ impl Parser<'_> {
         if arguments.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(self.node(start, Kind::Command(arguments.into_boxed_slice())))
+        let arguments = self.children(&arguments);
+        Ok(self.node(start, Kind::Command(arguments)))
     }
 
     /// A term and the fields after it.
@@ -44,61 +45,61 @@ impl Parser<'_> {
             return Ok(Some(node));
         }
         let start = self.peek().start;
-        let mut fields = Vec::new();
+        let first = to_u32(self.source.fields.len());
         while self.peek().token == Token::Field {
             let item = self.next();
-            fields.push(self.field_name(&item));
+            self.field_name(&item);
         }
-        let Some(known) = self.nodes.get_mut(node.0 as usize) else {
-            return Ok(Some(node));
+        let end = to_u32(self.source.fields.len());
+        let known = self.source.node(node);
+        let position = known.position;
+        let written = |length| Span {
+            start: position,
+            end: position + length,
         };
-        let original = match &mut known.kind {
-            // More fields of the same; Go moves the position to the first of them.
-            Kind::Field(first) | Kind::Variable { fields: first, .. } => {
-                let mut all = std::mem::take(first).into_vec();
-                all.append(&mut fields);
-                *first = all.into();
-                known.position = to_u32(start);
+        let original = match known.kind {
+            // More fields of the same, which follow its own; Go moves the position to the first of them.
+            Kind::Field(_) | Kind::Variable { .. } => {
+                let known = &mut self.source.nodes[node.0 as usize];
+                known.position = start;
+                if let Kind::Field(fields) | Kind::Variable { fields, .. } = &mut known.kind {
+                    fields.end = end;
+                }
                 return Ok(Some(node));
             }
-            Kind::Number(number) => number.original.clone(),
-            Kind::String { original, .. } => original.clone(),
+            Kind::Number(number) => self.source.number(number).original,
+            Kind::String(string) => self.source.string(string).original,
             // These stand in the text as they are.
-            Kind::Bool(true) => known.position..known.position + 4,
-            Kind::Bool(false) => known.position..known.position + 5,
-            Kind::Nil => known.position..known.position + 3,
-            Kind::Dot => known.position..known.position + 1,
+            Kind::Bool(true) => written(4),
+            Kind::Bool(false) => written(5),
+            Kind::Nil => written(3),
+            Kind::Dot => written(1),
             _ => {
-                let fields = fields.into();
+                let fields = Span { start: first, end };
                 return Ok(Some(self.node(start, Kind::Chain { node, fields })));
             }
         };
-        let term = self.text.get(original.start as usize..original.end as usize);
-        let term = fmt::quoted(term.unwrap_or_default());
+        let term = fmt::quoted(self.source.slice(original));
         Err(self.error(&format!("unexpected . after term {}", term.text())))
     }
 
-    fn field_name(&self, item: &Item) -> Box<str> {
-        let name = self.slice(item).get(1..).unwrap_or_default();
-        String::from_utf8_lossy(name).into()
+    /// Adds the name of a field, which is without its dot.
+    fn field_name(&mut self, item: &Item) -> Span {
+        let mut name = span(item);
+        name.start += 1;
+        added(&mut self.source.fields, [name])
     }
 
     fn term(&mut self) -> Result<Option<NodeId>, ParseError> {
         let item = self.next_non_space();
         let text = self.slice(&item);
-        let range = to_u32(item.start)..to_u32(item.end);
         let kind = match item.token {
             Token::Identifier => {
-                let name = String::from_utf8_lossy(text);
-                let supplied = self.functions.get(&name).map(Target::Supplied);
-                let Some(target) = supplied.or_else(|| Builtin::named(&name).map(Target::Builtin)) else {
+                let Some(target) = self.target(text) else {
                     let name = fmt::quoted(text);
                     return Err(self.error(&format!("function {} not defined", name.text())));
                 };
-                Kind::Function(Box::new(FunctionName {
-                    name: name.into(),
-                    target,
-                }))
+                Kind::Function(target)
             }
             Token::Dot => Kind::Dot,
             Token::Nil => Kind::Nil,
@@ -110,18 +111,20 @@ impl Parser<'_> {
                 }
                 Kind::Variable {
                     variable,
-                    fields: Box::default(),
+                    // More of them come after all that there are.
+                    fields: added(&mut self.source.fields, []),
                 }
             }
-            Token::Field => Kind::Field(Box::new([self.field_name(&item)])),
+            Token::Field => Kind::Field(self.field_name(&item)),
             Token::Bool => Kind::Bool(text == b"true"),
             Token::CharConstant | Token::Complex | Token::Number => {
                 let number = match item.token {
-                    Token::CharConstant => number::character(range, text),
-                    Token::Complex => number::complex(range, text),
-                    _ => number::number(range, text),
+                    Token::CharConstant => number::character(span(&item), text),
+                    Token::Complex => number::complex(span(&item), text),
+                    _ => number::number(span(&item), text),
                 };
-                Kind::Number(Box::new(number.map_err(|text| self.error(&text))?))
+                let number = number.map_err(|text| self.error(&text))?;
+                Kind::Number(added(&mut self.source.numbers, [number]).start)
             }
             Token::LeftParenthesis => {
                 if self.tree.parentheses >= MAX_PARENTHESES {
@@ -133,10 +136,11 @@ impl Parser<'_> {
                 return Ok(Some(pipe));
             }
             Token::String | Token::RawString => match unquote(text) {
-                Some(value) => Kind::String {
-                    original: range,
-                    value: value.into(),
-                },
+                Some(value) => {
+                    let original = span(&item);
+                    let constant = StringConstant { original, value };
+                    Kind::String(added(&mut self.source.strings, [constant]).start)
+                }
                 None => return Err(self.error("invalid syntax")),
             },
             _ => {
@@ -145,5 +149,12 @@ impl Parser<'_> {
             }
         };
         Ok(Some(self.node(item.start, kind)))
+    }
+
+    /// What a function's name stands for.
+    fn target(&self, name: &[u8]) -> Option<Target> {
+        let name = str::from_utf8(name).ok()?;
+        let supplied = self.source.functions.find(name).map(Target::Supplied);
+        supplied.or_else(|| Builtin::named(name).map(Target::Builtin))
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Tree {
     /// The variables that are known here.
     pub(super) variables: Variables,
     /// The line where the action began that is being parsed, or 0.
-    pub(super) action_line: usize,
+    pub(super) action_line: u32,
     pub(super) ranges: u32,
     pub(super) parentheses: u32,
 }

@@ -1,7 +1,5 @@
 //! What hostile templates cost, and that nothing makes the engine panic.
 
-use std::rc::Rc;
-
 use proptest::prelude::*;
 
 use super::{data, functions};
@@ -12,7 +10,7 @@ use crate::{
 };
 
 fn execute(text: &[u8], steps: u64, bytes: u64) -> Result<Vec<u8>, String> {
-    let mut set = TemplateSet::new("set", Rc::new(functions()));
+    let mut set = TemplateSet::new("set", std::sync::Arc::new(functions()));
     set.parse("t", text).map_err(|error| error.to_string())?;
     let mut budget = Budget::new(steps, bytes);
     let mut world = World::new((0, 0), 0);
@@ -82,7 +80,7 @@ fn a_thousand_includes_fit_on_a_small_stack() {
         let text =
             b"{{define \"a\"}}{{if .}}{{range $k, $v := .}}{{with $v}}{{if and (eq 1 1) (not (eq 1 2))}}\
             {{ include \"a\" . | print | upper }}{{end}}{{else}}end{{end}}{{end}}{{end}}{{end}}{{include \"a\" .m}}";
-        let mut set = TemplateSet::new("set", Rc::new(functions()));
+        let mut set = TemplateSet::new("set", std::sync::Arc::new(functions()));
         set.parse("t", text).unwrap();
         let mut nested = Value::map([("a", Value::Nil)]);
         for _ in 0..1000 {
@@ -103,7 +101,7 @@ fn a_thousand_includes_fit_on_a_small_stack() {
 
 #[test]
 fn limits_are_not_wrapped_by_what_they_pass_through() {
-    let mut set = TemplateSet::new("set", Rc::new(functions()));
+    let mut set = TemplateSet::new("set", std::sync::Arc::new(functions()));
     set.parse(
         "t",
         "{{define \"a\"}}{{range 100}}{{end}}{{end}}{{include \"a\" . | upper}}",
@@ -121,7 +119,7 @@ fn limits_are_not_wrapped_by_what_they_pass_through() {
 
 #[test]
 fn a_clone_hides_what_it_defines() {
-    let mut set = TemplateSet::new("set", Rc::new(Functions::default()));
+    let mut set = TemplateSet::new("set", std::sync::Arc::new(Functions::default()));
     set.parse("a", b"A").unwrap();
     let mut other = set.clone();
     for name in ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "a"] {
