@@ -163,6 +163,7 @@ impl<'s> Walker<'s> {
         let mut done = vec![false; entries.len()];
         self.named_value(&entries, &mut done, scope);
         self.docker_image(&entries, &mut done, scope);
+        self.replaced_image(&entries, &mut done, scope);
         self.composed(&entries, &mut done, scope);
         self.open_image(&entries, &mut done, scope);
         self.base_image(&entries, &mut done, scope);

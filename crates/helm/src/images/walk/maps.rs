@@ -52,6 +52,34 @@ impl Walker<'_> {
         }
     }
 
+    /// `{name: app, newName: registry.example/app, newTag: "2"}`, with which kustomize replaces images.
+    pub(super) fn replaced_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
+        if !scope.below_images {
+            return;
+        }
+        let find = |wanted: &str| {
+            let found = entries.iter().position(|(name, _)| *name == wanted);
+            found.and_then(|at| Some((at, scalar(&entries.get(at)?.1)?)))
+        };
+        let (name, tag, digest) = (find("newName"), find("newTag"), find("digest"));
+        let Some((at, repository)) = name.or_else(|| find("name")) else {
+            return;
+        };
+        let written = match (tag, digest) {
+            (_, Some((_, digest))) => format!("{repository}@{digest}"),
+            (Some((_, tag)), _) => format!("{repository}:{tag}"),
+            _ => return,
+        };
+        if let Some(read) = text::read(&written)
+            && let Some((step, _)) = entries.get(at)
+        {
+            self.path.push(Step::Key(step.clone()));
+            self.add(read.reference, Rule::ImageMap, &written, scope);
+            self.path.pop();
+            done.fill(true);
+        }
+    }
+
     /// References that several keys of one map make.
     pub(super) fn composed(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
         if scope.trust == Trust::Schema {
