@@ -15,6 +15,7 @@ mod bundles;
 mod charts;
 mod documents;
 mod formats;
+mod images;
 mod mirror;
 mod packages;
 mod repositories;
@@ -27,6 +28,7 @@ pub use documents::{
     reference, signature,
 };
 pub use formats::{helm_toml, helm_yaml};
+pub use images::helm_images;
 pub use mirror::registry;
 pub use packages::{deb_control, deb_packages, deb_relation, deb_version};
 pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
@@ -35,7 +37,7 @@ pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 31] = [
+pub const TARGETS: [(&str, Target); 32] = [
     ("apt_index", apt_index),
     ("apt_sources", apt_sources),
     ("auth_file", auth_file),
@@ -51,6 +53,7 @@ pub const TARGETS: [(&str, Target); 31] = [
     ("deb_version", deb_version),
     ("digest", digest),
     ("docker_archive", docker_archive),
+    ("helm_images", helm_images),
     ("helm_load", helm_load),
     ("helm_render", helm_render),
     ("helm_toml", helm_toml),

@@ -14,8 +14,9 @@ use crate::cargo::target;
 /// What is compared.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// A folder of charts; charts are folders with a Chart.yaml, and archives
-    folder: PathBuf,
+    /// Folders of charts; charts are folders with a Chart.yaml, and archives
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
     /// Only charts whose path has this in it
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -70,11 +71,14 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
     };
     let mut finder = Program::start("images", vec![target()?.join("release/examples/images")])?;
     let wrong = judged();
-    let folder = fs::canonicalize(&options.folder)
-        .with_context(|| format!("cannot read {}", options.folder.display()))?;
     let mut charts = Vec::new();
-    find(&folder, &mut charts)?;
+    for folder in &options.folders {
+        let folder = fs::canonicalize(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        find(&folder, &mut charts)?;
+    }
     charts.sort();
+    charts.dedup();
+    let folder = common(&charts);
     charts.retain(|chart| chart.to_string_lossy().contains(&options.only));
     let mut totals = Totals::default();
     for chart in &charts {
@@ -104,6 +108,17 @@ pub(crate) fn compare(options: &Options) -> Result<()> {
         }
     }
     totals.report()
+}
+
+/// The folder that all charts are in.
+fn common(charts: &[PathBuf]) -> PathBuf {
+    let mut folder = charts
+        .first()
+        .and_then(|chart| chart.parent())
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    while !charts.iter().all(|chart| chart.starts_with(&folder)) && folder.pop() {}
+    folder
 }
 
 /// What is wrong, by hand: `wrong REFERENCE reason`.

@@ -133,10 +133,13 @@ fn follow(findings: &[Finding], evidence: &Finding, pulls: &Pulls) -> Option<Vec
             None => return None,
         },
         Pulls::Named(name) => (vec![(*name).to_owned()], &evidence.reference.tag),
-        Pulls::Until { minor, name } => {
+        Pulls::Between { from, until, name } => {
             let (major, own) = minor_of(evidence.reference.tag.as_ref()?.as_str())?;
-            if (major, own) >= (1, *minor) {
+            if (major, own) >= (1, *until) {
                 return Some(Vec::new());
+            }
+            if (major, own) < (1, *from) {
+                return None;
             }
             (vec![(*name).to_owned()], &evidence.reference.tag)
         }

@@ -202,3 +202,63 @@ fn hostile_documents_end_soon() {
         assert!(found.findings.len() <= 100_000, "{at}");
     }
 }
+
+#[test]
+fn every_rule_is_written_down() {
+    let text = include_str!("../../../../docs/images.md");
+    for rule in Rule::ALL {
+        assert!(
+            text.contains(&format!("| `{rule}` |")),
+            "{rule} is not in docs/images.md"
+        );
+    }
+    for gap in [Gap::Unreadable, Gap::Incomplete, Gap::Unlisted, Gap::Unread] {
+        assert!(
+            text.contains(&format!("| `{gap}` |")),
+            "{gap} is not in docs/images.md"
+        );
+    }
+}
+
+/// Operators whose images depend on their versions.
+#[test]
+fn operators_pull_what_follows_and_nothing_else() {
+    let of = |image: &str| {
+        lines(&format!(
+            "apiVersion: v1\nkind: Pod\nspec: {{containers: [{{name: c, image: '{image}'}}]}}\n"
+        ))
+    };
+    let helper = "operator docker.io/velero/velero-restore-helper:v1.14.1 spec.containers[0].image";
+    assert!(of("velero/velero:v1.14.1").contains(&helper.to_owned()));
+    assert_eq!(of("velero/velero:v1.16.0").len(), 1);
+    assert!(of("velero/velero:v1.9.0")[1].starts_with("unlisted velero"));
+    assert!(of("velero/velero:latest")[1].starts_with("unlisted velero"));
+    assert!(
+        of("mirror.example/x/istio/pilot:1.24.0-distroless")[0]
+            .starts_with("operator mirror.example/x/istio/proxyv2:1.24.0-distroless")
+            || of("mirror.example/x/istio/pilot:1.24.0-distroless")[1]
+                .starts_with("operator mirror.example/x/istio/proxyv2:1.24.0-distroless")
+    );
+    assert!(of("quay.io/tigera/operator:v1.36.2")[1].starts_with("unlisted calico"));
+    assert_eq!(of("example.org/my-tigera/operators:1").len(), 1);
+}
+
+#[test]
+fn images_that_kustomize_replaces() {
+    assert_eq!(
+        lines(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec:\n  images:\n  - {name: app, newName: a.example/app, newTag: '2'}\n  - {name: acme/db, newTag: 1.5}\n  - {name: only}\n"
+        ),
+        [
+            "embedded-map a.example/app:2 spec.images[0].newName",
+            "embedded-map docker.io/acme/db:1.5 spec.images[1].name",
+        ]
+    );
+}
+
+#[test]
+fn finders_go_to_other_threads() {
+    fn is_sent<T: Send + Sync>() {}
+    is_sent::<Finder>();
+    is_sent::<Found>();
+}

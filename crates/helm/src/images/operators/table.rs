@@ -23,8 +23,12 @@ pub(super) enum Pulls {
     SiblingsOf(&'static str, &'static [&'static str]),
     /// An image of this repository with the tag of the operator.
     Named(&'static str),
-    /// The same for versions before 1.`minor`.
-    Until { minor: u32, name: &'static str },
+    /// The same for versions from 1.`from` on and before 1.`until`, after which nothing more is needed.
+    Between {
+        from: u32,
+        until: u32,
+        name: &'static str,
+    },
     /// The helper of GitLab's runner.
     GitlabHelper,
 }
@@ -150,11 +154,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         "velero",
         &["velero/velero"],
         &["velero-restore-helper"],
-        &[Pulls::Until {
-            minor: 16,
+        &[Pulls::Between {
+            from: 10,
+            until: 16,
             name: "docker.io/velero/velero-restore-helper",
         }],
-        "restores with file system backups run a helper; before 1.16 it is the image velero/velero-restore-helper, and its own since",
+        "restores with file system backups run a helper; it is velero/velero-restore-helper from 1.10 to 1.15, another image before, and its own since",
     ),
     Operator {
         name: "gitlab-runner",
