@@ -31,13 +31,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     let mut best = f64::MAX;
     let mut reply = Value::Null;
-    // Each repetition knows what the charts before this one have left, and nothing of this one; or nothing at all.
-    let before = match question["keep"].as_bool() {
-        Some(false) => Renderer::default(),
-        _ => renderer.clone(),
-    };
-    for _ in 0..question["repeat"].as_u64().unwrap_or(1) {
-        *renderer = before.clone();
+    if question["keep"] == Value::Bool(false) {
+        *renderer = Renderer::default();
+    }
+    let repeat = question["repeat"].as_u64().unwrap_or(1);
+    // Each repetition knows what the charts before this one have left, and nothing of this one.
+    let before = (repeat > 1).then(|| renderer.clone());
+    for _ in 0..repeat {
+        if let Some(before) = &before {
+            *renderer = before.clone();
+        }
         let start = Instant::now();
         let done = rendered(question, renderer);
         best = best.min(start.elapsed().as_secs_f64());
