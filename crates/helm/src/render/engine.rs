@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use super::files::Files;
-use super::kept::Kept;
+use super::kept::{Kept, Made};
 use super::tree::{Node, table};
 use super::{Options, RenderError, failure, metadata};
 use crate::call::{Budget, Call, FunctionError, LimitReached, Param};
@@ -133,6 +133,12 @@ fn execute(
     Ok(files)
 }
 
+impl Made for Parsed {
+    fn text(&self) -> &[u8] {
+        self.source_text()
+    }
+}
+
 /// Parses a text into the set, unless a text like it was parsed before.
 fn parse(
     set: &mut TemplateSet,
@@ -146,7 +152,7 @@ fn parse(
     }
     let parsed = set.parsed(name, text)?;
     let main = set.add_parsed(&parsed);
-    kept.insert(profile, text, parsed);
+    kept.insert(profile, parsed);
     Ok(main)
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::RenderError;
-use super::kept::Kept;
+use super::kept::{Kept, Made};
 use super::tree::Node;
 use crate::call::Budget;
 use crate::chart::Profile;
@@ -35,9 +35,16 @@ pub(super) fn validate(
 /// A schema that is compiled, and what that has cost.
 #[derive(Clone, Debug)]
 pub(super) struct Ready {
+    text: Rc<[u8]>,
     schema: Rc<Compiled>,
     steps: u64,
     bytes: u64,
+}
+
+impl Made for Ready {
+    fn text(&self) -> &[u8] {
+        &self.text
+    }
 }
 
 struct Check<'a> {
@@ -92,11 +99,12 @@ impl Check<'_> {
         let (steps, bytes) = (self.budget.steps(), self.budget.bytes());
         let compiled = Rc::new(compiled(schema, self.profile, self.budget)?);
         let ready = Ready {
+            text: schema.into(),
             schema: Rc::clone(&compiled),
             steps: self.budget.steps() - steps,
             bytes: self.budget.bytes() - bytes,
         };
-        self.kept.insert(self.profile, schema, ready);
+        self.kept.insert(self.profile, ready);
         Ok(compiled)
     }
 }

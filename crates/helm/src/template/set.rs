@@ -45,6 +45,13 @@ pub(crate) struct Parsed {
 }
 
 impl Parsed {
+    /// The text.
+    pub(crate) fn source_text(&self) -> &[u8] {
+        self.templates
+            .first()
+            .map_or(&[], |template| &template.source.text)
+    }
+
     /// What parsing the same text under another name gives; nothing where the name matters to the text.
     pub(crate) fn under(&self, name: &Str) -> Option<Self> {
         if self.defines_itself {

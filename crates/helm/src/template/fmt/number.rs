@@ -14,7 +14,7 @@ pub(super) fn append_int(out: &mut Vec<u8>, value: i64) {
     append_uint(out, value.unsigned_abs());
 }
 
-fn append_uint(out: &mut Vec<u8>, value: u64) {
+pub(super) fn append_uint(out: &mut Vec<u8>, value: u64) {
     let mut buffer = [0; 20];
     let mut at = buffer.len();
     let mut rest = value;

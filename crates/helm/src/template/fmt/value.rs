@@ -1,6 +1,9 @@
 //! Every value by every verb.
 
-use super::{number::Whole, printer::Printer};
+use super::{
+    number::{self, Whole},
+    printer::{Flags, Printer},
+};
 use crate::{
     call::LimitReached,
     template::exec::with_stack,
@@ -140,6 +143,21 @@ impl Printer<'_> {
             self.write(if by_value { b"[]uint8{" } else { b"[]byte{" })?;
         } else {
             self.write(b"[")?;
+        }
+        if matches!(verb, 'v' | 'd') && self.flags == Flags::default() {
+            // Whole files are printed so, where a chart has forgotten that they are no text.
+            let width = |byte: &u8| 2 + usize::from(*byte >= 10) + usize::from(*byte >= 100);
+            let length: usize = bytes.iter().map(width).sum();
+            self.charge(length)?;
+            self.out.reserve(length);
+            for byte in bytes {
+                number::append_uint(self.out, u64::from(*byte));
+                self.out.push(b' ');
+            }
+            if !bytes.is_empty() {
+                self.out.pop();
+            }
+            return self.write(b"]");
         }
         for (index, byte) in bytes.iter().enumerate() {
             if index > 0 {
