@@ -31,18 +31,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     let mut best = f64::MAX;
     let mut reply = Value::Null;
-    // Each repetition knows what the charts before this one have left, and nothing of this one; or nothing at all.
-    let before = match question["keep"].as_bool() {
-        Some(false) => Renderer::default(),
-        _ => renderer.clone(),
-    };
-    for _ in 0..question["repeat"].as_u64().unwrap_or(1) {
-        *renderer = before.clone();
+    if question["keep"] == Value::Bool(false) {
+        *renderer = Renderer::default();
+    }
+    let repeat = question["repeat"].as_u64().unwrap_or(1);
+    // Each repetition knows what the charts before this one have left, and nothing of this one.
+    let before = (repeat > 1).then(|| renderer.clone());
+    for _ in 0..repeat {
+        if let Some(before) = &before {
+            *renderer = before.clone();
+        }
         let start = Instant::now();
         let done = rendered(question, renderer);
         best = best.min(start.elapsed().as_secs_f64());
         reply = match done {
-            Ok(files) => json!({ "files": files }),
+            Ok((files, keys)) => json!({ "files": files, "keys": keys }),
             Err(error) => json!({ "error": error.to_string() }),
         };
     }
@@ -50,7 +53,10 @@ fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     reply
 }
 
-fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+type Files = BTreeMap<String, String>;
+
+/// The files, and whether keys were made for them.
+fn rendered(question: &Value, renderer: &mut Renderer) -> Result<(Files, bool), Box<dyn Error>> {
     let profile = Profile::Helm4;
     let chart = match (&question["files"], question["chart"].as_str()) {
         (Value::Object(files), _) => {
@@ -106,7 +112,7 @@ fn rendered(question: &Value, renderer: &mut Renderer) -> Result<BTreeMap<String
         ..ValueSources::default()
     };
     let done = renderer.render(&chart, &values, &options, &mut |_| Err("no files".to_owned()))?;
-    Ok(done.into_texts())
+    Ok((done.into_texts(), !options.world.keys.is_empty()))
 }
 
 /// The files of a folder that are not ignored; links are followed, as Helm follows them.

@@ -37,7 +37,8 @@
 //!
 //! # The parts
 //! - [`chart`]: charts from folders and archives, with all that is below them, and [`chart::Profile`]: Helm 3 or 4.
-//! - [`render`]: values, dependencies, the engine, and what `helm template` makes of its files.
+//! - [`render`]: values, dependencies, the engine, and what `helm template` makes of its files;
+//!   [`render::Renderer`] for many renderings.
 //! - [`template`]: Go's `text/template` and `fmt`. [`functions`]: Sprig, and what Helm adds to it.
 //! - [`format`](mod@format): YAML, JSON and TOML as Go and Helm read and write them.
 //! - [`value`] and [`call`]: values of Go, and how templates call functions.

@@ -4,6 +4,8 @@
 //! does with them: it checks that the chart can be installed, splits hooks out, sorts what is left into the order of
 //! installation, and puts it together to the text that Helm prints.
 //!
+//! Whoever renders often, the same chart with other values or many charts, keeps a [`Renderer`].
+//!
 //! Nothing is read but what the caller hands over: the clock and the seed of random functions are the [`World`],
 //! the cluster is [`Capabilities`], and [`Limits`] say what a chart may cost.
 //!

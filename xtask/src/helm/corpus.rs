@@ -67,8 +67,17 @@ struct Totals {
     both_fail: usize,
     same_error: usize,
     same_place: usize,
-    seconds: Vec<(f64, f64)>,
+    times: Vec<Times>,
     bytes: usize,
+}
+
+/// How long one rendering took.
+#[derive(Clone, Copy)]
+struct Times {
+    helm: f64,
+    ours: f64,
+    /// Most of it went into RSA keys.
+    keys: bool,
 }
 
 pub(crate) fn compare(options: &Options) -> Result<()> {
@@ -153,7 +162,11 @@ impl Totals {
         let (helm, ours) = judges.ask(question)?;
         match (helm.outcome, ours.outcome) {
             (Outcome::Files(theirs), Outcome::Files(files)) => {
-                self.seconds.push((helm.seconds, ours.seconds));
+                self.times.push(Times {
+                    helm: helm.seconds,
+                    ours: ours.seconds,
+                    keys: ours.keys,
+                });
                 let out = self.files(judges, chart, question, &theirs, &files, most)?;
                 self.equal_cases += usize::from(out.is_empty());
                 Ok(out)
@@ -271,30 +284,35 @@ impl Totals {
     }
 
     fn report_times(&self) {
-        let median = |mut all: Vec<f64>| {
-            all.sort_by(f64::total_cmp);
-            1000.0 * all.get(all.len() / 2).copied().unwrap_or_default()
-        };
-        let (helm, ours): (Vec<f64>, Vec<f64>) = self.seconds.iter().copied().unzip();
-        let (all, own): (f64, f64) = (helm.iter().sum(), ours.iter().sum());
-        let ratios = self
-            .seconds
-            .iter()
-            .map(|(one, other)| one / other.max(1e-9) / 1000.0);
-        println!(
-            "Helm {all:.2} s, median {:.2} ms; airlock {own:.2} s, median {:.2} ms",
-            median(helm.clone()),
-            median(ours.clone())
-        );
-        println!(
-            "{:.1} times as fast in all, {:.1} times in the median; slowest chart {:.0} ms against {:.0} ms of Helm; {} MB of output",
-            all / own.max(1e-9),
-            median(ratios.collect()),
-            1000.0 * ours.iter().copied().fold(0.0, f64::max),
-            1000.0 * helm.iter().copied().fold(0.0, f64::max),
-            self.bytes / 1_000_000
-        );
+        let (keys, rest): (Vec<Times>, Vec<Times>) = self.times.iter().copied().partition(|times| times.keys);
+        report_times("without RSA keys", &rest);
+        report_times("with RSA keys", &keys);
+        println!("{} MB of output", self.bytes / 1_000_000);
     }
+}
+
+fn report_times(what: &str, times: &[Times]) {
+    if times.is_empty() {
+        return;
+    }
+    let median = |mut all: Vec<f64>| {
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    let of = |pick: fn(&Times) -> f64| -> Vec<f64> { times.iter().map(pick).collect() };
+    let (helm, ours) = (of(|times| times.helm), of(|times| times.ours));
+    let slowest = |all: &[f64]| 1000.0 * all.iter().copied().fold(0.0, f64::max);
+    let (all, own): (f64, f64) = (helm.iter().sum(), ours.iter().sum());
+    println!(
+        "{} renderings {what}: Helm {all:.3} s, airlock {own:.3} s, {:.1} times as fast; median {:.2} ms against {:.2} ms, {:.1} times; slowest {:.0} ms against {:.0} ms",
+        times.len(),
+        all / own.max(1e-9),
+        1000.0 * median(ours.clone()),
+        1000.0 * median(helm.clone()),
+        median(of(|times| times.helm / times.ours.max(1e-9))),
+        slowest(&ours),
+        slowest(&helm),
+    );
 }
 
 /// More renderings of the same by Helm.

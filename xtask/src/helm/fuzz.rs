@@ -1,9 +1,11 @@
 //! Templates made by chance, rendered by Helm and by this repository.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::difference::Pair;
+use super::difference::{Pair, random_lines};
 use super::grammar::Generator;
 use super::judge::{Judges, Outcome};
 
@@ -148,16 +150,44 @@ fn indented(text: &str) -> String {
 /// How both differ, also when Helm is asked again: what it renders by chance is no difference.
 fn differs(judges: &mut Judges, question: &Value) -> Result<Option<String>> {
     let (helm, ours) = judges.ask(question)?;
-    if let Some(shown) = difference(&helm.outcome, &ours.outcome) {
-        for _ in 0..3 {
-            let again = judges.helm.ask(question)?;
-            if difference(&again.outcome, &ours.outcome).is_none() {
-                return Ok(None);
-            }
+    let Some(shown) = difference(&helm.outcome, &ours.outcome) else {
+        return Ok(None);
+    };
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let again = judges.helm.ask(question)?;
+        if difference(&again.outcome, &ours.outcome).is_none() {
+            return Ok(None);
         }
-        return Ok(Some(shown));
+        answers.push(again.outcome);
     }
-    Ok(None)
+    Ok((!is_chance(&helm.outcome, &answers, &ours.outcome)).then_some(shown))
+}
+
+/// Whether only lines differ in which Helm differs from itself, such as where something lies in memory.
+fn is_chance(helm: &Outcome, answers: &[Outcome], ours: &Outcome) -> bool {
+    let (Outcome::Files(helm), Outcome::Files(ours)) = (helm, ours) else {
+        return false;
+    };
+    helm.len() == ours.len()
+        && helm.iter().all(|(path, theirs)| {
+            let Some(own) = ours.get(path) else {
+                return false;
+            };
+            let mut random = BTreeSet::new();
+            for answer in answers {
+                if let Outcome::Files(files) = answer
+                    && let Some(lines) = files.get(path).and_then(|text| random_lines(theirs, text))
+                {
+                    random.extend(lines);
+                }
+            }
+            let pair = Pair {
+                helm: theirs,
+                ours: own,
+            };
+            theirs == own || pair.equal_but_for(&random)
+        })
 }
 
 fn difference(helm: &Outcome, ours: &Outcome) -> Option<String> {

@@ -22,6 +22,8 @@ pub(super) struct Answer {
     pub(super) outcome: Outcome,
     /// The time that loading and rendering took.
     pub(super) seconds: f64,
+    /// Whether RSA keys were made, as far as the program tells.
+    pub(super) keys: bool,
 }
 
 /// What a rendering gave.
@@ -106,6 +108,7 @@ impl Program {
         Ok(match self.answer()? {
             Ok(value) => Answer {
                 seconds: value["seconds"].as_f64().unwrap_or_default(),
+                keys: value["keys"].as_bool().unwrap_or_default(),
                 outcome: match value["error"].as_str() {
                     Some(text) => Outcome::Error(text.to_owned()),
                     None => Outcome::Files(serde_json::from_value(value["files"].clone())?),
@@ -114,6 +117,7 @@ impl Program {
             Err(reason) => Answer {
                 outcome: Outcome::Gone(reason),
                 seconds: 0.0,
+                keys: false,
             },
         })
     }

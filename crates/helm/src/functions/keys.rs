@@ -70,6 +70,12 @@ impl Keys {
         }
     }
 
+    /// Whether none was made.
+    pub fn is_empty(&self) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.is_empty()
+    }
+
     fn get(&self, size: Size) -> Result<Arc<RsaPrivateKey>, rsa::Error> {
         let bits = size.bits();
         // A key is there in full or not at all, whatever has become of another thread.

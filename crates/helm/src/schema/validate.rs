@@ -301,13 +301,13 @@ impl Validator<'_> {
     ) -> Result<Verdict> {
         // The schema that has the reference lives as long as this: nothing else gets its address.
         let at = schema.address();
-        let target = match self.targets.get(&at) {
-            Some(target) => Rc::clone(target),
-            None => {
-                let target = Rc::new(self.compiled.resolve(part, &reference.text())?);
-                self.targets.insert(at, Rc::clone(&target));
-                target
-            }
+        let known = self.targets.get(&at).cloned();
+        let target = if let Some(target) = known {
+            target
+        } else {
+            let target = Rc::new(self.compiled.resolve(part, &reference.text())?);
+            self.targets.insert(at, Rc::clone(&target));
+            target
         };
         self.referred(&target, value, wanted)
     }

@@ -86,9 +86,9 @@ const RIGHT: &[u8] = b"}}";
 /// Which bytes are letters, digits or underscores.
 const WORD_BYTES: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte as usize] = byte < 128 && ((byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_');
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
         byte += 1;
     }
     table

@@ -390,7 +390,7 @@ impl<'t> Parser<'t> {
             return Err(self.unexpected(item, context));
         }
         match unquote(self.slice(item)) {
-            Some(name) => Ok(name.into()),
+            Some(name) => Ok(name),
             None => Err(self.error("invalid syntax")),
         }
     }

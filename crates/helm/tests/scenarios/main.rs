@@ -8,6 +8,7 @@ mod oracle;
 mod ours;
 mod scenario;
 
+use airlock_helm::render::Renderer;
 use expected::Expected;
 
 /// The charts are many and the aims are many: fewer would leave something out.
@@ -72,12 +73,13 @@ fn every_case_is_rendered_as_by_helm() {
         .map(|(scenario, rest)| (scenario, rest.split(' ').next().unwrap_or_default()))
         .collect();
     let (mut differences, mut cases) = (Vec::new(), 0);
+    let mut renderer = Renderer::default();
     for scenario in scenario::all() {
         let recorded = Expected::read(&scenario.name).unwrap_or_default();
         for case in &scenario.cases {
             cases += 1;
             let mut answers = Expected::default();
-            answers.insert(&case.name, ours::answer(&scenario, case));
+            answers.insert(&case.name, ours::answer(&scenario, case, &mut renderer));
             let found = recorded.differences(&answers, &scenario.name);
             let known = open
                 .iter()

@@ -5,13 +5,20 @@ use std::sync::LazyLock;
 use airlock_helm::ChartFile;
 use airlock_helm::call::World;
 use airlock_helm::chart::{Chart, Profile};
-use airlock_helm::render::{KubeVersion, Options, RenderError, ValueSources, render};
+use airlock_helm::render::{KubeVersion, Options, RenderError, Renderer, ValueSources};
 
 use crate::expected::Answer;
 use crate::scenario::{Case, Scenario};
 
-/// The files or the error of a case.
-pub(crate) fn answer(scenario: &Scenario, case: &Case) -> Answer {
+/// The files or the error of a case, which does not depend on what `renderer` has rendered before.
+pub(crate) fn answer(scenario: &Scenario, case: &Case, renderer: &mut Renderer) -> Answer {
+    let kept = rendered(scenario, case, renderer);
+    let fresh = rendered(scenario, case, &mut Renderer::default());
+    assert!(kept == fresh, "{} {} depends on others", scenario.name, case.name);
+    fresh
+}
+
+fn rendered(scenario: &Scenario, case: &Case, renderer: &mut Renderer) -> Answer {
     let files = scenario.files.iter().map(|(path, text)| ChartFile {
         path: path.clone(),
         bytes: text.clone().into_bytes(),
@@ -28,7 +35,7 @@ pub(crate) fn answer(scenario: &Scenario, case: &Case) -> Answer {
             .collect(),
         ..ValueSources::default()
     };
-    match render(&chart, &values, &options(case), &mut |_| {
+    match renderer.render(&chart, &values, &options(case), &mut |_| {
         Err("no files".to_owned())
     }) {
         Ok(done) => Answer::Files(done.into_texts()),

@@ -6,7 +6,7 @@ use crate::{
     call::{Call, FunctionError, Param},
     chart::Profile,
     functions::args::{Outcome, any},
-    value::{Kind, Method, Object, Str, Value},
+    value::{Field, Kind, Method, Object, Str, Value},
 };
 
 /// A semantic version; minor and patch may have been left out, and a `v` may have come first.
@@ -296,6 +296,12 @@ impl Object for Version {
 
     fn stringer(&self) -> Option<Str> {
         Some(self.text().into())
+    }
+
+    fn fields(&self) -> Option<Vec<Field>> {
+        let numbers = [self.major, self.minor, self.patch].map(Value::uint64);
+        let texts = [self.pre.as_str(), &self.metadata, self.original()].map(Value::from);
+        Some(numbers.into_iter().chain(texts).map(Field::Value).collect())
     }
 
     /// What JSON and YAML show.

@@ -1,6 +1,9 @@
 //! Whole numbers in every base, with every flag.
 
-use super::{printer::Printer, quote};
+use super::{
+    printer::{Flags, Printer},
+    quote,
+};
 use crate::{call::LimitReached, template::unicode};
 
 /// Appends a number in decimal.
@@ -8,9 +11,13 @@ pub(super) fn append_int(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
+    append_uint(out, value.unsigned_abs());
+}
+
+fn append_uint(out: &mut Vec<u8>, value: u64) {
     let mut buffer = [0; 20];
     let mut at = buffer.len();
-    let mut rest = value.unsigned_abs();
+    let mut rest = value;
     loop {
         at -= 1;
         buffer[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
@@ -55,6 +62,16 @@ impl Printer<'_> {
         Ok(true)
     }
 
+    /// Without anything around it, as nearly all numbers are; a chart can print a file as a list of its bytes.
+    fn decimal(&mut self, value: u64, negative: bool) -> Result<(), LimitReached> {
+        let start = self.out.len();
+        if negative {
+            self.out.push(b'-');
+        }
+        append_uint(self.out, value);
+        self.charge(self.out.len() - start)
+    }
+
     /// In hexadecimal with `0x`, as addresses and bytes are in Go's syntax.
     pub(super) fn address(&mut self, bits: u64, prefix: bool) -> Result<(), LimitReached> {
         let sharp = std::mem::replace(&mut self.flags.sharp, prefix);
@@ -76,6 +93,9 @@ impl Printer<'_> {
         } else {
             number.bits
         };
+        if base == 10 && self.flags == Flags::default() {
+            return self.decimal(value, negative);
+        }
         let signed = negative || self.flags.plus || self.flags.space;
         let mut least = 0;
         if let Some(precision) = self.flags.precision {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The flags of one verb. The `v` ones are `+` and `#` before the verb `v`, which mean something else there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one flag of a format")]
 pub(super) struct Flags {
     pub(super) width: Option<usize>,

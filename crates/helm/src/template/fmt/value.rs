@@ -10,6 +10,9 @@ use crate::{
 /// How deep values may nest to be printed. Go has no limit but its stack, which a map that holds itself exhausts.
 const MAX_DEPTH: u32 = 1000;
 
+/// Where everything lies in memory; in Go it is never the same twice.
+const ADDRESS: u64 = 0x00c0_0000_0000;
+
 impl Printer<'_> {
     /// An argument of a print function (`pp.printArg`).
     #[expect(clippy::match_same_arms, reason = "they are asked in this order")]
@@ -114,9 +117,13 @@ impl Printer<'_> {
     /// Where something lies in memory. There is nothing to tell, and in Go it is never the same twice.
     fn pointer(&mut self, value: &Value, verb: char) -> Result<(), LimitReached> {
         match value.kind() {
-            Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func => {
-                self.address(0x00c0_0000_0000, !self.flags.sharp)
-            }
+            Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func => match verb {
+                'v' | 'p' => self.address(ADDRESS, !self.flags.sharp),
+                'b' | 'o' | 'd' | 'x' | 'X' => {
+                    self.print_value(&Value::Uint(UintType::Uint64, ADDRESS), verb, 1, false)
+                }
+                _ => self.bad_verb(value, verb),
+            },
             _ => self.bad_verb(value, verb),
         }
     }
@@ -207,9 +214,16 @@ impl Printer<'_> {
         if let Some(text) = object.print() {
             return self.write(&text);
         }
-        if !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
+        let is_pointer = object.kind() == Kind::Ptr;
+        if (!matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') || (is_pointer && self.erroring))
             && let Some(fields) = object.fields()
         {
+            if is_pointer && depth > 0 {
+                return self.pointer(value, verb);
+            }
+            if is_pointer {
+                self.write(b"&")?;
+            }
             return self.fields(&fields, verb, depth);
         }
         match object.plain() {
@@ -234,7 +248,7 @@ impl Printer<'_> {
                     continue;
                 }
                 Field::Nil(_) => 0,
-                Field::Address => 0xc000_0000,
+                Field::Address => ADDRESS,
             };
             self.print_value(&Value::Uint(UintType::Uint64, address), verb, depth + 1, false)?;
         }
