@@ -22,13 +22,8 @@ mod upstreams;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use crate::args::{Cli, ColorMode};
-
-/// Rendering a chart makes many small values, for which the C library's allocator is a fifth slower.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -16,7 +16,8 @@ use airlock_helm::{ChartFile, IgnoreRules};
 use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 
-/// What the program `airlock` uses too.
+/// Made for many small values: with the allocator of the C library everything takes about a fifth longer. The program
+/// `airlock` keeps that one, since with this one large buffers take twice the memory while they grow.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
