@@ -4,7 +4,7 @@ use std::{cell::OnceCell, rc::Rc};
 
 use super::Value;
 
-/// A slice, cheap to clone. Nothing changes it but [`List::sort_in_place`].
+/// A slice, cheap to clone. Nothing changes it but `sortAlpha`.
 #[derive(Clone, Debug)]
 pub struct List(Rc<Inner>);
 
