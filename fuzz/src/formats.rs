@@ -33,6 +33,10 @@ fn round_trip(value: &Value) {
     let Ok(yaml) = format::to_yaml(value, &mut budget()) else {
         return;
     };
+    // Go writes a key `<<` as it is, and reads it as a merge.
+    if yaml.contains("<<:") {
+        return;
+    }
     let Ok(read) = format::from_yaml(yaml.as_bytes(), &mut budget()) else {
         return;
     };
