@@ -56,12 +56,14 @@ pub fn load(
         Some(FileContent {
             metadata: Some(metadata),
             platforms,
+            kubernetes,
             ..
         }) if loader.problems.is_empty() => Ok(Effective {
             metadata,
             platforms,
             components: loader.components,
             policy: loader.policy,
+            kubernetes,
         }),
         _ => Err(ManifestErrors(loader.problems)),
     }
