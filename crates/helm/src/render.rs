@@ -180,38 +180,28 @@ impl Renderer {
         options: &Options,
         read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<Rendered, RenderError> {
-        rendered(self, chart, values, options, read)
+        let mut budget = Budget::new(options.limits.steps, options.limits.memory);
+        let mut rendered = Rendered::default();
+        let warnings = &mut rendered.warnings;
+        let (root, coalesced) = prepare(chart, values, options, &mut budget, warnings, read)?;
+        if options.validate_schema {
+            let profile = options.profile;
+            schema::validate(&root, &coalesced, &mut self.schemas, profile, &mut budget)?;
+        }
+        let top = match options.profile {
+            Profile::Helm3 => "chartutil.Values",
+            Profile::Helm4 => "common.Values",
+        };
+        let values = coalesced.converted(MapType::Values(top));
+        collect_crds(&root, root.name(), &mut rendered.crds);
+        let (kept, warnings) = (&mut self.templates, &mut rendered.warnings);
+        rendered.files = engine::run(&root, &values, options, kept, &mut budget, warnings)?;
+        rendered.cost = Cost {
+            steps: budget.steps(),
+            memory: budget.bytes(),
+        };
+        Ok(rendered)
     }
-}
-
-fn rendered(
-    renderer: &mut Renderer,
-    chart: &Chart,
-    values: &ValueSources,
-    options: &Options,
-    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-) -> Result<Rendered, RenderError> {
-    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    let mut rendered = Rendered::default();
-    let warnings = &mut rendered.warnings;
-    let (root, coalesced) = prepare(chart, values, options, &mut budget, warnings, read)?;
-    if options.validate_schema {
-        let profile = options.profile;
-        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, &mut budget)?;
-    }
-    let top = match options.profile {
-        Profile::Helm3 => "chartutil.Values",
-        Profile::Helm4 => "common.Values",
-    };
-    let values = coalesced.converted(MapType::Values(top));
-    collect_crds(&root, root.name(), &mut rendered.crds);
-    let (kept, warnings) = (&mut renderer.templates, &mut rendered.warnings);
-    rendered.files = engine::run(&root, &values, options, kept, &mut budget, warnings)?;
-    rendered.cost = Cost {
-        steps: budget.steps(),
-        memory: budget.bytes(),
-    };
-    Ok(rendered)
 }
 
 /// The values that templates of the chart itself see as `.Values`.
