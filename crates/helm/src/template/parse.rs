@@ -56,18 +56,21 @@ pub(super) fn parse(name: &Str, text: &[u8], functions: &Arc<Functions>) -> Resu
     let mut parser = Parser::new(name, text, functions);
     let root = parser.top()?;
     let defines_itself = parser.trees.get(name).is_some();
-    parser.add(name.clone(), root)?;
+    let root = parser.add(name.clone(), root)?;
     let trees = parser.trees;
     let source = Rc::new(parser.source);
-    let templates = trees.into_iter().map(|(own, root)| Template {
-        name: own,
-        file: name.clone(),
-        source: Rc::clone(&source),
-        root,
-    });
+    let template = |own, root| {
+        Rc::new(Template {
+            name: own,
+            file: name.clone(),
+            source: Rc::clone(&source),
+            root,
+        })
+    };
+    let others = trees.into_iter().filter(|(own, _)| own != name);
     Ok(Parsed {
-        name: name.clone(),
-        templates: templates.map(Rc::new).collect(),
+        main: template(name.clone(), root),
+        defined: others.map(|(own, root)| template(own, root)).collect(),
         defines_itself,
     })
 }
@@ -158,19 +161,19 @@ impl<'t> Parser<'t> {
         self.text.get(span(item).range()).unwrap_or_default()
     }
 
-    /// Adds a definition, unless there is nothing in it but the older one has something.
-    fn add(&mut self, name: Str, root: NodeId) -> Result<(), ParseError> {
-        match self.trees.get(&name) {
-            None => {
-                self.trees.push(name, root);
-                return Ok(());
-            }
-            Some(known) if self.source.is_empty(self.trees.root(known)) => {
-                self.trees.replace(known, root);
-                return Ok(());
-            }
-            Some(_) if self.source.is_empty(root) => return Ok(()),
-            Some(_) => {}
+    /// Adds a definition, unless there is nothing in it but the older one has something; gives the one that counts.
+    fn add(&mut self, name: Str, root: NodeId) -> Result<NodeId, ParseError> {
+        let Some(known) = self.trees.get(&name) else {
+            self.trees.push(name, root);
+            return Ok(root);
+        };
+        let older = self.trees.root(known);
+        if self.source.is_empty(older) {
+            self.trees.replace(known, root);
+            return Ok(root);
+        }
+        if self.source.is_empty(root) {
+            return Ok(older);
         }
         let name = super::fmt::quoted(&name);
         Err(self.error(&format!(
