@@ -29,7 +29,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn new(text: String) -> Self {
+    fn new(text: String) -> Self {
         Self { text }
     }
 }
