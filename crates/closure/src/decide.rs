@@ -21,15 +21,12 @@ pub struct Entry {
 /// What charts and manifests need, each image and each gap once and in order. Nothing is decided yet: everything but the
 /// possible is to be carried.
 pub fn gather(entries: &[Entry]) -> (Vec<NeededImage>, Vec<Gap>) {
-    let mut found: BTreeMap<&Reference, (Class, BTreeSet<(Class, Place)>)> = BTreeMap::new();
+    let mut found: BTreeMap<&Reference, BTreeSet<(Class, Place)>> = BTreeMap::new();
     let mut gaps = BTreeSet::new();
     for entry in entries {
         for need in &entry.needs.needs {
             let Need { finding, variant } = need;
-            let (class, places) = found
-                .entry(&finding.reference)
-                .or_insert_with(|| (finding.class, BTreeSet::new()));
-            *class = finding.class.min(*class);
+            let places = found.entry(&finding.reference).or_default();
             places.insert((finding.class, place(&entry.name, finding, variant.as_ref())));
         }
         gaps.extend(
@@ -40,12 +37,18 @@ pub fn gather(entries: &[Entry]) -> (Vec<NeededImage>, Vec<Gap>) {
                 .map(|unknown| gap(&entry.name, unknown)),
         );
     }
-    let images = found.into_iter().map(|(reference, (class, places))| NeededImage {
-        reference: reference.clone(),
-        certainty: certainty(class),
-        decision: default_decision(certainty(class)),
-        platforms: Vec::new(),
-        needs: places.into_iter().map(|(_, place)| place).collect(),
+    let images = found.into_iter().map(|(reference, places)| {
+        // The surest is the first.
+        let certainty = places
+            .first()
+            .map_or(Certainty::Possible, |(class, _)| certainty(*class));
+        NeededImage {
+            reference: reference.clone(),
+            certainty,
+            decision: default_decision(certainty),
+            platforms: Vec::new(),
+            needs: places.into_iter().map(|(_, place)| place).collect(),
+        }
     });
     (images.collect(), gaps.into_iter().collect())
 }

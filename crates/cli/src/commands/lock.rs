@@ -61,7 +61,7 @@ pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
             totals.artifacts,
             totals.blobs,
             ByteSize(totals.bytes),
-            images.map(|images| images.text()).unwrap_or_default()
+            images.map(found::Counts::text).unwrap_or_default()
         )
     })
 }

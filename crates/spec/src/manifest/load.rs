@@ -134,7 +134,7 @@ impl Loader<'_> {
             match entry {
                 Entry::Component(mut component) => {
                     component.name.insert_str(0, prefix);
-                    self.components.push(component);
+                    self.components.push(*component);
                 }
                 Entry::Import { name, path, span } => {
                     let path = below(base, Path::new(&path));

@@ -100,7 +100,7 @@ pub(crate) struct FileContent {
 
 /// One entry of `components`.
 pub(crate) enum Entry {
-    Component(Component),
+    Component(Box<Component>),
     Import { name: String, path: String, span: Span },
 }
 
@@ -249,7 +249,7 @@ fn component(
                     .help =
                     Some("give it images, charts, manifests, files, k3s, packages or import".to_owned());
             }
-            Entry::Component(component)
+            Entry::Component(Box::new(component))
         }
     };
     wanted.then_some(entry)
