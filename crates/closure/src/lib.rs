@@ -4,10 +4,42 @@
 //! image, by which rule, at which place, in which variant. Nothing is looked up and nothing is read but
 //! what the caller hands over, so that the same code answers when a lock is made, when a bundle is packed, and at a
 //! site without any network.
+//!
+//! ```
+//! use airlock_closure::{Cluster, Limits, Release, Toggles, needs};
+//! use airlock_helm::ChartFile;
+//! use airlock_helm::chart::{Chart, Profile};
+//!
+//! let template = "{{ if .Values.agent.enabled }}
+//! kind: Pod
+//! spec: {containers: [{name: agent, image: a.example/agent:1}]}
+//! {{ end }}";
+//! let files = [
+//!     ("Chart.yaml", "apiVersion: v2\nname: site\nversion: 1.0.0\n"),
+//!     ("values.yaml", "agent: {enabled: false}\n"),
+//!     ("templates/agent.yaml", template),
+//! ];
+//! let files = files.map(|(path, text)| ChartFile {
+//!     path: path.to_owned(),
+//!     bytes: text.as_bytes().to_vec(),
+//! });
+//! let chart = Chart::from_files(files, Profile::Helm4)?;
+//! let mut release = Release::new(&chart);
+//! assert!(needs(&release, &Cluster::default(), Limits::default())?.needs.is_empty());
+//! release.toggles = Toggles::All;
+//! let found = needs(&release, &Cluster::default(), Limits::default())?;
+//! assert_eq!(found.needs[0].finding.reference.to_string(), "a.example/agent:1");
+//! assert_eq!(found.needs[0].variant.as_deref(), Some("agent.enabled=true"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod gather;
 mod need;
 mod release;
+mod site;
+mod switch;
+mod toggles;
 
-pub use need::{Need, Needs, Unknown};
-pub use release::{Cluster, Release, ReleaseError, Toggles, Variant};
+pub use need::{Image, Need, Needs, Unknown};
+pub use release::{Cluster, Limits, Release, ReleaseError, Toggles, Variant, manifests, needs};

@@ -31,6 +31,7 @@ mod compose;
 mod documents;
 mod embedded;
 mod found;
+mod kept;
 mod operators;
 mod rule;
 mod sink;
@@ -40,6 +41,7 @@ mod walk;
 mod words;
 
 pub use found::{Content, Finding, Found, Gap, Image, Notice, Object, Place, Source};
+pub use kept::Kept;
 pub use rule::{Class, Rule};
 
 use crate::call::Budget;
@@ -70,8 +72,17 @@ impl Default for Limits {
     }
 }
 
+/// What finding has cost, in the measures of [`Limits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Bytes of documents.
+    pub bytes: u64,
+    /// Values visited and strings scanned.
+    pub steps: u64,
+}
+
 /// Finds images in what it is given.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Finder {
     sink: Sink,
 }
@@ -107,15 +118,37 @@ impl Finder {
         }
     }
 
+    /// The same, which takes what is known of a manifest that was read before, from the same source, and costs next
+    /// to nothing then. What is found is the same.
+    pub fn manifest_kept(&mut self, source: &Source, bytes: &[u8], kept: &mut Kept) {
+        if let Some(known) = kept.get(source, bytes) {
+            known.add_to(&mut self.sink);
+            return;
+        }
+        let before = kept::Mark::of(&self.sink);
+        self.manifest(source, bytes);
+        if let Some(known) = before.since(&self.sink) {
+            kept.insert(source, bytes, known);
+        }
+    }
+
     /// Reads what `helm template` makes of a chart: hooks and tests included, each marked as such.
     pub fn templated(&mut self, templated: &Templated) {
-        for (path, file) in &templated.crds {
-            self.manifest(&Source::rendered(path), &file.bytes);
-        }
-        let hooks = templated.hooks.iter().map(|hook| &hook.manifest);
-        for manifest in templated.manifests.iter().chain(hooks) {
-            self.manifest(&Source::rendered(&manifest.path), &manifest.text);
-        }
+        each_of(templated, |path, text| {
+            self.manifest(&Source::rendered(path), text);
+        });
+    }
+
+    /// The same with [`Finder::manifest_kept`].
+    pub fn templated_kept(&mut self, templated: &Templated, kept: &mut Kept) {
+        each_of(templated, |path, text| {
+            self.manifest_kept(&Source::rendered(path), text, kept);
+        });
+    }
+
+    /// What it has cost so far, without what was known before.
+    pub const fn cost(&self) -> Cost {
+        self.sink.cost
     }
 
     /// Reads what a chart and those below it, on or off, say of themselves: annotations of `Chart.yaml`, `Images.lock`,
@@ -146,6 +179,16 @@ impl Finder {
         notices.sort();
         notices.dedup();
         Found { findings, notices }
+    }
+}
+
+fn each_of(templated: &Templated, mut take: impl FnMut(&str, &[u8])) {
+    for (path, file) in &templated.crds {
+        take(path, &file.bytes);
+    }
+    let hooks = templated.hooks.iter().map(|hook| &hook.manifest);
+    for manifest in templated.manifests.iter().chain(hooks) {
+        take(&manifest.path, &manifest.text);
     }
 }
 

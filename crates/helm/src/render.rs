@@ -169,6 +169,7 @@ pub fn render(
 pub struct Renderer {
     templates: Kept<Parsed>,
     schemas: Kept<schema::Ready>,
+    spent: Cost,
 }
 
 impl Renderer {
@@ -180,7 +181,45 @@ impl Renderer {
         options: &Options,
         read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<Rendered, RenderError> {
-        rendered(self, chart, values, options, read)
+        let mut budget = Budget::new(options.limits.steps, options.limits.memory);
+        let result = rendered(self, chart, values, options, &mut budget, read);
+        self.spend(&budget);
+        result
+    }
+
+    /// [`template()`], with what earlier renderings have left.
+    pub fn template(
+        &mut self,
+        chart: &Chart,
+        values: &ValueSources,
+        options: &Options,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Templated, RenderError> {
+        assemble::templated(self, chart, values, options, read)
+    }
+
+    /// [`coalesced_values()`], which leaves nothing to later renderings but its cost.
+    pub fn values(
+        &mut self,
+        chart: &Chart,
+        values: &ValueSources,
+        options: &Options,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Value, RenderError> {
+        let mut budget = Budget::new(options.limits.steps, options.limits.memory);
+        let result = coalesced(chart, values, options, &mut budget, read);
+        self.spend(&budget);
+        result
+    }
+
+    /// What all renderings have cost so far, those that failed among them.
+    pub const fn spent(&self) -> Cost {
+        self.spent
+    }
+
+    fn spend(&mut self, budget: &Budget) {
+        self.spent.steps = self.spent.steps.saturating_add(budget.steps());
+        self.spent.memory = self.spent.memory.saturating_add(budget.bytes());
     }
 }
 
@@ -189,15 +228,15 @@ fn rendered(
     chart: &Chart,
     values: &ValueSources,
     options: &Options,
+    budget: &mut Budget,
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Rendered, RenderError> {
-    let mut budget = Budget::new(options.limits.steps, options.limits.memory);
     let mut rendered = Rendered::default();
     let warnings = &mut rendered.warnings;
-    let (root, coalesced) = prepare(chart, values, options, &mut budget, warnings, read)?;
+    let (root, coalesced) = prepare(chart, values, options, budget, warnings, read)?;
     if options.validate_schema {
         let profile = options.profile;
-        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, &mut budget)?;
+        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, budget)?;
     }
     let top = match options.profile {
         Profile::Helm3 => "chartutil.Values",
@@ -206,7 +245,7 @@ fn rendered(
     let values = coalesced.converted(MapType::Values(top));
     collect_crds(&root, root.name(), &mut rendered.crds);
     let (kept, warnings) = (&mut renderer.templates, &mut rendered.warnings);
-    rendered.files = engine::run(&root, &values, options, kept, &mut budget, warnings)?;
+    rendered.files = engine::run(&root, &values, options, kept, budget, warnings)?;
     rendered.cost = Cost {
         steps: budget.steps(),
         memory: budget.bytes(),
@@ -224,7 +263,17 @@ pub fn coalesced_values(
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Value, RenderError> {
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    let (_, coalesced) = prepare(chart, values, options, &mut budget, &mut Vec::new(), read)?;
+    coalesced(chart, values, options, &mut budget, read)
+}
+
+fn coalesced(
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    budget: &mut Budget,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Value, RenderError> {
+    let (_, coalesced) = prepare(chart, values, options, budget, &mut Vec::new(), read)?;
     Ok(Value::Map(coalesced))
 }
 

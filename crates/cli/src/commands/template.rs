@@ -154,6 +154,7 @@ fn values(args: &TemplateArgs) -> Result<ValueSources> {
         strings: args.values.set_string.clone(),
         set_files: args.values.set_file.clone(),
         literals: args.values.set_literal.clone(),
+        on_top: Vec::new(),
     })
 }
 

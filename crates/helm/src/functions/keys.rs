@@ -70,6 +70,17 @@ impl Keys {
         }
     }
 
+    /// The same keys for renderings that do not pay again for those that are made: of many renderings of one chart,
+    /// only the first takes its time.
+    #[must_use]
+    pub fn paid(&self) -> Self {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            paid: made.keys().copied().collect(),
+            ..self.clone()
+        }
+    }
+
     /// Whether none was made.
     pub fn is_empty(&self) -> bool {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

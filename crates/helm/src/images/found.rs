@@ -145,6 +145,8 @@ pub enum Gap {
     Unlisted,
     /// A document was not read, or not to its end.
     Unread,
+    /// What may be chosen cannot be rendered, so that nobody knows what it needs.
+    Unrendered,
 }
 
 impl Gap {
@@ -155,6 +157,7 @@ impl Gap {
             Self::Incomplete => "incomplete",
             Self::Unlisted => "unlisted",
             Self::Unread => "unread",
+            Self::Unrendered => "unrendered",
         }
     }
 }

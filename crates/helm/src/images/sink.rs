@@ -5,7 +5,7 @@ use std::sync::Arc;
 use airlock_types::Reference;
 
 use super::found::{Content, Finding, Gap, Notice, Object, Place, Source};
-use super::{Limits, Rule};
+use super::{Cost, Limits, Rule};
 
 /// An object of an operator, for what can be told only when everything was seen.
 #[derive(Clone, Debug)]
@@ -23,15 +23,14 @@ pub(super) struct Fact {
 }
 
 /// Findings, notices and facts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sink {
     pub(super) limits: Limits,
     pub(super) findings: Vec<Finding>,
     pub(super) notices: Vec<Notice>,
     pub(super) facts: Vec<Fact>,
-    steps: u64,
-    bytes: u64,
-    full: bool,
+    pub(super) cost: Cost,
+    pub(super) full: bool,
 }
 
 impl Sink {
@@ -44,8 +43,8 @@ impl Sink {
 
     /// Counts work; false when there was too much of it, which is told once.
     pub(super) fn step(&mut self, count: u64, source: &Source) -> bool {
-        self.steps = self.steps.saturating_add(count);
-        if self.steps > self.limits.steps {
+        self.cost.steps = self.cost.steps.saturating_add(count);
+        if self.cost.steps > self.limits.steps {
             self.stop("it takes more steps than are allowed", source);
         }
         !self.full
@@ -53,8 +52,8 @@ impl Sink {
 
     /// Counts bytes that are read.
     pub(super) fn take(&mut self, bytes: usize, source: &Source) -> bool {
-        self.bytes = self.bytes.saturating_add(bytes as u64);
-        if self.bytes > self.limits.bytes {
+        self.cost.bytes = self.cost.bytes.saturating_add(bytes as u64);
+        if self.cost.bytes > self.limits.bytes {
             self.stop("there is more text than is allowed", source);
         }
         !self.full

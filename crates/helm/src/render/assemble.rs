@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Options, RenderError, Rendered, ValueSources, order, render};
+use super::{Options, RenderError, Rendered, Renderer, ValueSources, order};
 use crate::ChartFile;
 use crate::call::Budget;
 use crate::chart::{Chart, Profile};
@@ -71,6 +71,16 @@ pub fn template(
     options: &Options,
     read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Templated, RenderError> {
+    templated(&mut Renderer::default(), chart, values, options, read)
+}
+
+pub(super) fn templated(
+    renderer: &mut Renderer,
+    chart: &Chart,
+    values: &ValueSources,
+    options: &Options,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Templated, RenderError> {
     let metadata = chart.metadata();
     if !matches!(metadata.kind.as_str(), "" | "application") {
         return Err(RenderError::NotInstallable(metadata.kind.clone()));
@@ -90,7 +100,7 @@ pub fn template(
         });
     }
     super::name::check(&options.name, options.profile)?;
-    let mut rendered = render(chart, values, options, read)?;
+    let mut rendered = renderer.render(chart, values, options, read)?;
     if metadata.deprecated {
         rendered.warnings.insert(0, "this chart is deprecated".to_owned());
     }
@@ -104,7 +114,9 @@ pub fn template(
         });
     }
     let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-    Templated::of(rendered, &metadata.name, options.profile, &mut budget)
+    let templated = Templated::of(rendered, &metadata.name, options.profile, &mut budget);
+    renderer.spend(&budget);
+    templated
 }
 
 impl Templated {

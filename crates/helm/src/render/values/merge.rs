@@ -22,6 +22,8 @@ pub struct ValueSources {
     pub set_files: Vec<String>,
     /// `--set-literal`: one key, and everything after `=` is its value.
     pub literals: Vec<String>,
+    /// Files that count more than all of these, which Helm has no flag for: what is tried on top of what is given.
+    pub on_top: Vec<(String, Vec<u8>)>,
 }
 
 /// Why values cannot be read, in Helm's words.
@@ -38,12 +40,16 @@ impl ValueSources {
         read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<Map, RenderError> {
         let mut all = Map::new(MapType::Any, []);
-        for (name, bytes) in &self.files {
+        let mut file = |all: &mut Map, (name, bytes): &(String, Vec<u8>)| {
             let one = read_values(bytes, profile, budget).map_err(|problem| match problem {
                 FunctionError::Limit(limit) => limit.into(),
                 problem => RenderError::from(SetError(format!("failed to parse {name}: {problem}"))),
             })?;
-            all = merged(&all, &one);
+            *all = merged(all, &one);
+            Ok::<(), RenderError>(())
+        };
+        for one in &self.files {
+            file(&mut all, one)?;
         }
         for text in &self.json {
             let trimmed = text.trim();
@@ -70,6 +76,9 @@ impl ValueSources {
         each(&self.strings, "--set-string", &mut Reading::Text)?;
         each(&self.set_files, "--set-file", &mut Reading::File(read))?;
         each(&self.literals, "--set-literal", &mut Reading::Literal)?;
+        for one in &self.on_top {
+            file(&mut all, one)?;
+        }
         Ok(all)
     }
 }
