@@ -22,6 +22,8 @@ pub enum SourceErrorKind {
     Unsupported,
     /// A file or folder on this machine could not be read.
     Local,
+    /// A symbolic link in a folder on this machine leads out of it, where none may.
+    LinkLeaves,
 }
 
 /// A source could not give what was asked.

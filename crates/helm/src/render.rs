@@ -182,7 +182,7 @@ impl Renderer {
         read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<Rendered, RenderError> {
         let mut budget = Budget::new(options.limits.steps, options.limits.memory);
-        let result = rendered(self, chart, values, options, &mut budget, read);
+        let result = self.render_within(chart, values, options, &mut budget, read);
         self.spend(&budget);
         result
     }
@@ -221,36 +221,37 @@ impl Renderer {
         self.spent.steps = self.spent.steps.saturating_add(budget.steps());
         self.spent.memory = self.spent.memory.saturating_add(budget.bytes());
     }
-}
 
-fn rendered(
-    renderer: &mut Renderer,
-    chart: &Chart,
-    values: &ValueSources,
-    options: &Options,
-    budget: &mut Budget,
-    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-) -> Result<Rendered, RenderError> {
-    let mut rendered = Rendered::default();
-    let warnings = &mut rendered.warnings;
-    let (root, coalesced) = prepare(chart, values, options, budget, warnings, read)?;
-    if options.validate_schema {
-        let profile = options.profile;
-        schema::validate(&root, &coalesced, &mut renderer.schemas, profile, budget)?;
+    /// [`Self::render`] within a budget.
+    fn render_within(
+        &mut self,
+        chart: &Chart,
+        values: &ValueSources,
+        options: &Options,
+        budget: &mut Budget,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Rendered, RenderError> {
+        let mut rendered = Rendered::default();
+        let warnings = &mut rendered.warnings;
+        let (root, coalesced) = prepare(chart, values, options, budget, warnings, read)?;
+        if options.validate_schema {
+            let profile = options.profile;
+            schema::validate(&root, &coalesced, &mut self.schemas, profile, budget)?;
+        }
+        let top = match options.profile {
+            Profile::Helm3 => "chartutil.Values",
+            Profile::Helm4 => "common.Values",
+        };
+        let values = coalesced.converted(MapType::Values(top));
+        collect_crds(&root, root.name(), &mut rendered.crds);
+        let (kept, warnings) = (&mut self.templates, &mut rendered.warnings);
+        rendered.files = engine::run(&root, &values, options, kept, budget, warnings)?;
+        rendered.cost = Cost {
+            steps: budget.steps(),
+            memory: budget.bytes(),
+        };
+        Ok(rendered)
     }
-    let top = match options.profile {
-        Profile::Helm3 => "chartutil.Values",
-        Profile::Helm4 => "common.Values",
-    };
-    let values = coalesced.converted(MapType::Values(top));
-    collect_crds(&root, root.name(), &mut rendered.crds);
-    let (kept, warnings) = (&mut renderer.templates, &mut rendered.warnings);
-    rendered.files = engine::run(&root, &values, options, kept, budget, warnings)?;
-    rendered.cost = Cost {
-        steps: budget.steps(),
-        memory: budget.bytes(),
-    };
-    Ok(rendered)
 }
 
 /// The values that templates of the chart itself see as `.Values`.

@@ -20,9 +20,6 @@ const MAX_DEPTH: usize = 64;
 const IGNORE_FILE: &str = ".helmignore";
 const UNREADABLE: &str = "the chart folder cannot be read";
 
-/// The message about a link that [`Links::Inside`] does not allow.
-pub const LINK_LEAVES: &str = "a symbolic link leads out of the chart folder";
-
 /// Where symbolic links in a chart folder may lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Links {
@@ -34,6 +31,8 @@ pub enum Links {
 }
 
 /// Reads the files of a chart folder that its `.helmignore` leaves in, in order of their paths.
+///
+/// A link that `links` does not allow is an error of [`SourceErrorKind::LinkLeaves`].
 pub fn chart_files(path: &Path, links: Links) -> Result<Vec<ChartFile>, SourceError> {
     let root = path.canonicalize().map_err(local(UNREADABLE, path))?;
     if !root.is_dir() {
@@ -179,6 +178,10 @@ fn real_path(root: &Path, path: &Path, links: Links) -> Result<PathBuf, SourceEr
     if links == Links::Anywhere || real.starts_with(root) {
         return Ok(real);
     }
-    Err(unsupported(LINK_LEAVES, path.display())
-        .hint("put the file itself into the chart, or name the link in .helmignore"))
+    Err(SourceError::new(
+        SourceErrorKind::LinkLeaves,
+        "a symbolic link leads out of the chart folder",
+        path.display(),
+    )
+    .hint("put the file itself into the chart, or name the link in .helmignore"))
 }

@@ -37,5 +37,5 @@ mod region;
 mod source;
 mod tar_index;
 
-pub use chart::{LINK_LEAVES, Links, chart_files};
+pub use chart::{Links, chart_files};
 pub use source::Local;

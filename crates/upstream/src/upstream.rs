@@ -529,7 +529,10 @@ impl Failures {
                 self.errors.push((place.at == place.origin, error));
                 Ok(())
             }
-            SourceErrorKind::Corrupt | SourceErrorKind::Unsupported | SourceErrorKind::Local => Err(error),
+            SourceErrorKind::Corrupt
+            | SourceErrorKind::Unsupported
+            | SourceErrorKind::Local
+            | SourceErrorKind::LinkLeaves => Err(error),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::value::{List, Str, Value};
 
 /// The words of a command line.
 pub(super) fn list(walker: &mut Walker<'_>, list: &List, scope: Scope) {
+    let rules = [Rule::Argument, Rule::ArgumentReference];
     // Whether the word before is a flag that wants an image.
     let mut wanted = false;
     let mut flags: Vec<(usize, Key, String)> = Vec::new();
@@ -26,18 +27,12 @@ pub(super) fn list(walker: &mut Walker<'_>, list: &List, scope: Scope) {
         let was_wanted = std::mem::replace(&mut wanted, is_flag && says_image(word));
         walker.index(at, |walker| {
             if word.contains(char::is_whitespace) {
-                script(walker, word, scope);
+                loose(walker, word, scope, rules);
             } else if let Some((name, value)) = word.split_once('=') {
                 if let Some(key) = words::key(name.as_bytes()) {
                     flags.push((at, key, value.to_owned()));
                 }
-                assigned(
-                    walker,
-                    name,
-                    value,
-                    scope,
-                    [Rule::Argument, Rule::ArgumentReference],
-                );
+                assigned(walker, name, value, scope, rules);
             } else if was_wanted && !is_flag {
                 image(walker, word, scope, Rule::Argument, true);
             } else if !is_flag {
@@ -106,19 +101,13 @@ fn image(walker: &mut Walker<'_>, text: &str, scope: Scope, rule: Rule, ends: bo
             any = true;
         }
     }
-    let template = text.contains("{{") || text.contains("${") || text.contains("$(");
-    if !any && ends && template {
+    if !any && ends && text::is_template(text) {
         walker.gap(Gap::Unreadable, text);
     }
 }
 
 /// The text of a script or of lines that assign: whole references, and what is given to flags, variables and keys that
-/// name an image.
-pub(super) fn script(walker: &mut Walker<'_>, script: &str, scope: Scope) {
-    loose(walker, script, scope, [Rule::Argument, Rule::ArgumentReference]);
-}
-
-/// The same with the rules to tell.
+/// name an image; the rules for what is named so and for what is not.
 pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named, other]: [Rule; 2]) {
     if !walker
         .sink
@@ -127,10 +116,9 @@ pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named,
         return;
     }
     let mut before: Option<(usize, &str)> = None;
-    let mut found = Vec::new();
-    let mut place = text::Lines::new(script);
+    let mut lines = text::Lines::new(script);
     for (at, token) in text::tokens(script) {
-        let (line, comment) = place.line(at);
+        let (line, comment) = lines.line(at);
         if comment {
             continue;
         }
@@ -142,25 +130,15 @@ pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named,
             let key = matches!(assigns, "=" | ":");
             !between.contains('\n') && (flag || key) && says_image(name)
         });
-        match text::read(token) {
-            Some(read) if given && read.strength >= Strength::Path => {
-                found.push((line, token, read, named));
-            }
+        let (token, read, rule) = match text::read(token) {
+            Some(read) if given && read.strength >= Strength::Path => (token, Some(read), named),
             _ => {
                 let token = token.strip_prefix("docker://").unwrap_or(token);
-                if let Some(read) = text::read_full(token) {
-                    found.push((line, token, read, other));
-                }
+                (token, text::read_full(token), other)
             }
-        }
-    }
-    for (line, token, read, rule) in found {
-        if script.contains('\n') {
-            walker.into(&format!("line {line}"), |walker| {
-                walker.add(read.reference, rule, token, scope);
-            });
-        } else {
-            walker.add(read.reference, rule, token, scope);
+        };
+        if let Some(read) = read {
+            walker.line(line, |walker| walker.add(read.reference, rule, token, scope));
         }
     }
 }
@@ -183,9 +161,9 @@ pub(super) fn variables(walker: &mut Walker<'_>, list: &List, scope: Scope) -> V
     for (at, written) in together(&flags) {
         if let Some(read) = text::read(&written) {
             walker.index(at, |walker| {
-                walker.enter("value");
-                walker.add(read.reference, Rule::Environment, &written, scope);
-                walker.leave();
+                walker.key("value", |walker| {
+                    walker.add(read.reference, Rule::Environment, &written, scope);
+                });
             });
             done.push(at);
         }

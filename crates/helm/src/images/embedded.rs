@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::found::{Content, Gap};
 use super::text::{self, Strength};
-use super::walk::{MAX_STRINGS, Scope, Walker, documents_of};
+use super::walk::{MAX_STRINGS, Scope, Walker};
 use super::words;
-use super::{Rule, arguments, compose};
+use super::{Rule, arguments, compose, documents};
 use crate::call::Budget;
 use crate::format::{TomlDialect, from_json, from_toml, from_yaml_kept};
 use crate::value::{List, Str, Value};
@@ -72,7 +72,7 @@ pub(super) fn document(walker: &mut Walker<'_>, name: &Str, text: &str, scope: S
         lines(walker, text, inner);
         return true;
     }
-    let documents: Vec<&str> = documents_of(text).collect();
+    let documents: Vec<&str> = documents::split(text).collect();
     for (at, one) in documents.iter().enumerate() {
         let mut budget = Budget::new(10_000_000, 128 << 20);
         let value = if one.contains(':') || one.trim_start().starts_with('-') {

@@ -112,10 +112,18 @@ impl Sink {
 /// Texts for people are short.
 fn clip(text: &str) -> String {
     let text = text.trim();
-    match text.char_indices().nth(600) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    let first = first(text, 600);
+    if first.len() < text.len() {
+        format!("{first}…")
+    } else {
+        first.to_owned()
     }
+}
+
+/// The first characters of a text.
+pub(super) fn first(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or_default()
 }
 
 /// The place of an object as a whole.

@@ -53,10 +53,6 @@ const FILES: &[&str] = &[
     "png",
     "svg",
     "jpg",
-    "jpeg",
-    "gif",
-    "ico",
-    "webp",
     "yaml",
     "yml",
     "json",
@@ -67,64 +63,26 @@ const FILES: &[&str] = &[
     "cfg",
     "xml",
     "html",
-    "css",
-    "js",
-    "sh",
-    "py",
     "gz",
     "tgz",
     "tar",
-    "zip",
     "jar",
-    "war",
     "log",
     "pem",
     "crt",
     "key",
     "sock",
-    "md",
     "properties",
     "tmpl",
     "tpl",
     "lua",
-    "qcow2",
-    "img",
-    "iso",
-    "raw",
-    "vmdk",
-    "go",
     "sql",
 ];
 
-/// Those among them that are not the end of names of hosts, too.
-const FILES_NOT_HOSTS: &[&str] = &[
-    "yaml",
-    "yml",
-    "json",
-    "txt",
-    "conf",
-    "toml",
-    "ini",
-    "cfg",
-    "xml",
-    "html",
-    "png",
-    "svg",
-    "jpg",
-    "gz",
-    "tgz",
-    "tar",
-    "log",
-    "pem",
-    "crt",
-    "key",
-    "sock",
-    "properties",
-    "tmpl",
-    "tpl",
-    "lua",
-    "jar",
-    "sql",
+/// More of them, with which names of hosts may end as well.
+const FILES_OR_HOSTS: &[&str] = &[
+    "jpeg", "gif", "ico", "webp", "css", "js", "sh", "py", "zip", "war", "md", "qcow2", "img", "iso", "raw",
+    "vmdk", "go",
 ];
 
 /// Words that stand for a choice rather than for an image.
@@ -207,7 +165,7 @@ const fn is_part(byte: u8) -> bool {
 fn is_registry(host: &str) -> bool {
     !NO_REGISTRIES.contains(&host)
         && (host == "registry.k8s.io" || !NO_REGISTRIES_BELOW.iter().any(|below| host.ends_with(below)))
-        && !FILES_NOT_HOSTS.contains(&host.rsplit('.').next().unwrap_or_default())
+        && !FILES.contains(&host.rsplit('.').next().unwrap_or_default())
 }
 
 /// Whether a host is one that can be looked up: `ghcr.io`, `10.0.0.1`, `registry:5000`.
@@ -239,8 +197,15 @@ fn is_no_name(text: &str, strength: Strength) -> bool {
     // A number, a version, or a time or size with its unit: `24h`, `10Mi`.
     let number =
         digits > 0 && last.len() - digits <= 2 || !last.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let file = last.rsplit_once('.').is_some_and(|(_, end)| FILES.contains(&end));
+    let file = last
+        .rsplit_once('.')
+        .is_some_and(|(_, end)| FILES.contains(&end) || FILES_OR_HOSTS.contains(&end));
     file || (strength == Strength::Word && (number || CHOICES.contains(&last)))
+}
+
+/// Whether a program is to put something into a text: `{{ … }}`, `${…}`, `$(…)`.
+pub(super) fn is_template(text: &str) -> bool {
+    ["{{", "${", "$("].iter().any(|opening| text.contains(opening))
 }
 
 /// The pieces of a text that could be references, with where each begins and what stands before it.
@@ -301,6 +266,7 @@ pub(super) struct Lines<'t> {
     at: usize,
     number: usize,
     comment: bool,
+    several: bool,
 }
 
 impl<'t> Lines<'t> {
@@ -310,18 +276,19 @@ impl<'t> Lines<'t> {
             at: 0,
             number: 1,
             comment: is_comment(text),
+            several: text.contains('\n'),
         }
     }
 
-    /// The number of the line of a place, and whether it is a comment.
-    pub(super) fn line(&mut self, at: usize) -> (usize, bool) {
+    /// The number of the line of a place, if there are several, and whether it is a comment.
+    pub(super) fn line(&mut self, at: usize) -> (Option<usize>, bool) {
         while let Some(end) = self.text.get(self.at..at).and_then(|between| between.find('\n')) {
             self.at += end + 1;
             self.number += 1;
             self.comment = is_comment(self.text.get(self.at..).unwrap_or_default());
         }
         self.at = self.at.max(at);
-        (self.number, self.comment)
+        (self.several.then_some(self.number), self.comment)
     }
 }
 

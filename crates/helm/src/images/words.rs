@@ -29,6 +29,16 @@ pub(super) struct Key {
     pub(super) role: Role,
 }
 
+impl Key {
+    /// `image`.
+    pub(super) const fn image() -> Self {
+        Self {
+            prefix: String::new(),
+            role: Role::Image,
+        }
+    }
+}
+
 /// The most of a key that is looked at.
 const LONGEST: usize = 128;
 

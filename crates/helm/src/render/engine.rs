@@ -146,7 +146,7 @@ fn parse(
     profile: Profile,
     name: &Str,
     text: &[u8],
-) -> Result<Option<Rc<Template>>, ParseError> {
+) -> Result<Rc<Template>, ParseError> {
     if let Some(parsed) = kept.get(profile, text).and_then(|parsed| parsed.under(name)) {
         return Ok(set.add_parsed(&parsed));
     }
@@ -366,11 +366,10 @@ fn tpl(execution: &mut Execution<'_>, arguments: &[Value]) -> Result<Value, Func
     let mut set = execution.set().clone();
     let name = Str::from("gotpl");
     let Host { profile, kept, .. } = host(execution)?;
-    let unparsed =
-        |error: &str| FunctionError::new(error).wrap(&format!("cannot parse template {}: ", quoted()));
-    let template = parse(&mut set, kept, *profile, &name, &text)
-        .map_err(|error| unparsed(&error.to_string()))?
-        .ok_or_else(|| unparsed("template: no tree"))?;
+    let template = parse(&mut set, kept, *profile, &name, &text).map_err(|error| {
+        let lead = format!("cannot parse template {}: ", quoted());
+        FunctionError::new(error.to_string()).wrap(&lead)
+    })?;
     let output = execution
         .with_set(set, |execution| execution.run(&template, &data))
         .map_err(|error| error.wrap(&format!("error during tpl function execution for {}: ", quoted())))?;

@@ -1,5 +1,6 @@
 //! The keywords of one schema.
 
+use super::compile;
 use crate::value::{Map, Value};
 
 /// A schema that is asked for dozens of keywords, few of which it has.
@@ -18,18 +19,17 @@ impl<'a> Keywords<'a> {
 
     /// What the keyword holds.
     pub(super) fn get(&self, keyword: &str) -> Option<Value> {
-        if self.present & bit(keyword.as_bytes()) == 0 {
-            return None;
-        }
-        self.map.get(keyword.as_bytes())
+        compile::get(self.asked(keyword)?, keyword)
     }
 
     /// The text that the keyword holds.
     pub(super) fn text(&self, keyword: &str) -> Option<String> {
-        match self.get(keyword) {
-            Some(Value::String(text)) => Some(text.text().into_owned()),
-            _ => None,
-        }
+        compile::text(self.asked(keyword)?, keyword)
+    }
+
+    /// The schema, if it may have the keyword.
+    fn asked(&self, keyword: &str) -> Option<&'a Map> {
+        (self.present & bit(keyword.as_bytes()) != 0).then_some(self.map)
     }
 
     /// What tells this schema from every other one that lives.

@@ -1,63 +1,10 @@
 //! The lexer: a text into tokens, one at a time.
 
-use super::{
-    fmt,
-    unicode::{decode, is_word},
-};
+mod item;
+mod number;
 
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    /// The text of the token says what is wrong.
-    Error,
-    Bool,
-    /// A printable character that has no other meaning, such as a comma.
-    Char,
-    CharConstant,
-    Complex,
-    Assign,
-    Declare,
-    End,
-    Field,
-    Identifier,
-    LeftDelimiter,
-    LeftParenthesis,
-    Number,
-    Pipe,
-    RawString,
-    RightDelimiter,
-    RightParenthesis,
-    Space,
-    String,
-    Text,
-    Variable,
-    Keyword(Keyword),
-    Dot,
-    Nil,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keyword {
-    Block,
-    Break,
-    Continue,
-    Define,
-    Else,
-    End,
-    If,
-    Range,
-    Template,
-    With,
-}
-
-/// A token and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Item {
-    pub(super) token: Token,
-    pub(super) start: u32,
-    pub(super) end: u32,
-    pub(super) line: u32,
-}
+use super::unicode::{decode, is_word};
+pub(super) use item::{Item, Keyword, Token};
 
 /// Positions fit: the parser takes no text that is too long for them.
 pub(super) fn to_u32(number: usize) -> u32 {
@@ -111,8 +58,13 @@ fn starts_trimmed(text: &[u8]) -> bool {
     matches!(text, [b'-', space, ..] if is_space(*space))
 }
 
-fn ends_trimmed(text: &[u8]) -> bool {
-    matches!(text, [space, b'-', ..] if is_space(*space))
+/// Whether an action ends where a text begins, and whether space after it goes with it.
+fn right_delimiter(text: &[u8]) -> Option<bool> {
+    match text {
+        [b'}', b'}', ..] => Some(false),
+        [space, b'-', b'}', b'}', ..] if is_space(*space) => Some(true),
+        _ => None,
+    }
 }
 
 impl<'t> Lexer<'t> {
@@ -181,7 +133,13 @@ impl<'t> Lexer<'t> {
     }
 
     fn newlines(&self) -> usize {
-        memchr::memchr_iter(b'\n', self.pending()).count()
+        let pending = self.pending();
+        // A search with preparations does not pay for a few bytes.
+        if pending.len() < 4 {
+            pending.iter().map(|byte| usize::from(*byte == b'\n')).sum()
+        } else {
+            memchr::memchr_iter(b'\n', pending).count()
+        }
     }
 
     fn item(&mut self, token: Token) -> Item {
@@ -252,10 +210,8 @@ impl<'t> Lexer<'t> {
         }
         let item = self.item(Token::LeftDelimiter);
         self.inside = true;
-        self.line += usize::from(marker == 2 && self.text.get(self.at + 1) == Some(&b'\n'));
         self.at += marker;
-        self.start = self.at;
-        self.start_line = self.line;
+        self.ignore();
         self.parentheses = 0;
         Some(item)
     }
@@ -266,7 +222,7 @@ impl<'t> Lexer<'t> {
             return Some(self.error("unclosed comment"));
         };
         self.at += length + 2;
-        let Some(trims) = self.right_delimiter() else {
+        let Some(trims) = right_delimiter(self.rest()) else {
             return Some(self.error("comment ends before closing delimiter"));
         };
         self.at += RIGHT.len() + if trims { 2 } else { 0 };
@@ -275,15 +231,6 @@ impl<'t> Lexer<'t> {
         }
         self.ignore();
         None
-    }
-
-    /// Whether an action ends here, and whether space after it goes with it.
-    fn right_delimiter(&self) -> Option<bool> {
-        match self.rest() {
-            [b'}', b'}', ..] => Some(false),
-            [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(true),
-            _ => None,
-        }
     }
 
     fn skip_space(&mut self) {
@@ -308,7 +255,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn inside_action(&mut self) -> Item {
-        if let Some(trims) = self.right_delimiter() {
+        if let Some(trims) = right_delimiter(self.rest()) {
             if self.parentheses == 0 {
                 return self.close(trims);
             }
@@ -376,7 +323,7 @@ impl<'t> Lexer<'t> {
             self.line += usize::from(byte == b'\n');
         }
         let last = self.text.get(previous.0..).unwrap_or_default();
-        if ends_trimmed(last) && last.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        if right_delimiter(last) == Some(true) {
             (self.at, self.line) = previous;
             if self.at == self.start {
                 return self.close(true);
@@ -474,65 +421,6 @@ impl<'t> Lexer<'t> {
             _ => Token::Identifier,
         };
         self.item(token)
-    }
-
-    /// A number, roughly: whether it is one is found out when its value is taken.
-    fn number(&mut self) -> Item {
-        if !self.scan_number() {
-            return self.bad_number();
-        }
-        if matches!(self.peek(), Some('+' | '-')) {
-            if !self.scan_number() || self.pending().last() != Some(&b'i') {
-                return self.bad_number();
-            }
-            return self.item(Token::Complex);
-        }
-        self.item(Token::Number)
-    }
-
-    fn bad_number(&mut self) -> Item {
-        let problem = format!("bad number syntax: {}", fmt::quoted(self.pending()).text());
-        self.error(problem)
-    }
-
-    fn accept(&mut self, valid: &[u8]) -> bool {
-        let accepted = self.rest().first().is_some_and(|byte| valid.contains(byte));
-        self.at += usize::from(accepted);
-        accepted
-    }
-
-    fn accept_run(&mut self, valid: &[u8]) {
-        while self.accept(valid) {}
-    }
-
-    fn scan_number(&mut self) -> bool {
-        const DECIMAL: &[u8] = b"0123456789_";
-        const HEXADECIMAL: &[u8] = b"0123456789abcdefABCDEF_";
-        self.accept(b"+-");
-        let mut digits = DECIMAL;
-        if self.accept(b"0") {
-            if self.accept(b"xX") {
-                digits = HEXADECIMAL;
-            } else if self.accept(b"oO") {
-                digits = b"01234567_";
-            } else if self.accept(b"bB") {
-                digits = b"01_";
-            }
-        }
-        self.accept_run(digits);
-        if self.accept(b".") {
-            self.accept_run(digits);
-        }
-        if (digits == DECIMAL && self.accept(b"eE")) || (digits == HEXADECIMAL && self.accept(b"pP")) {
-            self.accept(b"+-");
-            self.accept_run(DECIMAL);
-        }
-        self.accept(b"i");
-        if self.peek().is_some_and(is_word) {
-            self.advance();
-            return false;
-        }
-        true
     }
 }
 

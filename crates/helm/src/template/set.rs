@@ -38,8 +38,9 @@ pub struct Template {
 /// functions it was parsed with.
 #[derive(Clone, Debug)]
 pub(crate) struct Parsed {
-    pub(super) name: Str,
-    pub(super) templates: Vec<Rc<Template>>,
+    pub(super) main: Rc<Template>,
+    /// What it defines under other names.
+    pub(super) defined: Vec<Rc<Template>>,
     /// It has a definition of its own name, which makes a difference.
     pub(super) defines_itself: bool,
 }
@@ -47,9 +48,7 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// The text.
     pub(crate) fn source_text(&self) -> &[u8] {
-        self.templates
-            .first()
-            .map_or(&[], |template| &template.source.text)
+        &self.main.source.text
     }
 
     /// What parsing the same text under another name gives; nothing where the name matters to the text.
@@ -57,28 +56,24 @@ impl Parsed {
         if self.defines_itself {
             return None;
         }
-        if *name == self.name {
+        if *name == self.main.name {
             return Some(self.clone());
         }
-        if self.templates.iter().any(|template| template.name == *name) {
+        if self.defined.iter().any(|template| template.name == *name) {
             return None;
         }
-        let templates = self.templates.iter().map(|template| {
-            let own = if template.name == self.name {
-                name
-            } else {
-                &template.name
-            };
+        let moved = |template: &Template, own: &Str| {
             Rc::new(Template {
                 name: own.clone(),
                 file: name.clone(),
                 source: Rc::clone(&template.source),
                 root: template.root,
             })
-        });
+        };
+        let defined = self.defined.iter();
         Some(Self {
-            name: name.clone(),
-            templates: templates.collect(),
+            main: moved(&self.main, name),
+            defined: defined.map(|template| moved(template, &template.name)).collect(),
             defines_itself: false,
         })
     }
@@ -134,8 +129,7 @@ impl TemplateSet {
         text: impl AsRef<[u8]>,
     ) -> Result<Rc<Template>, ParseError> {
         let parsed = self.parsed(&name.into(), text.as_ref())?;
-        self.add_parsed(&parsed)
-            .ok_or_else(|| ParseError::new(String::from("template: no tree")))
+        Ok(self.add_parsed(&parsed))
     }
 
     /// Parses a text, and adds nothing.
@@ -144,15 +138,12 @@ impl TemplateSet {
     }
 
     /// Adds a text that was parsed with the functions of this set, and gives the template that it is.
-    pub(crate) fn add_parsed(&mut self, parsed: &Parsed) -> Option<Rc<Template>> {
-        for template in &parsed.templates {
+    pub(crate) fn add_parsed(&mut self, parsed: &Parsed) -> Rc<Template> {
+        for template in &parsed.defined {
             self.add(Rc::clone(template));
         }
-        let main = parsed
-            .templates
-            .iter()
-            .find(|template| template.name == parsed.name);
-        main.cloned()
+        self.add(Rc::clone(&parsed.main));
+        Rc::clone(&parsed.main)
     }
 
     fn add(&mut self, template: Rc<Template>) {

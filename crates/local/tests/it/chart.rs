@@ -84,7 +84,7 @@ fn links_inside_are_followed_and_others_refused() {
     write(folder.path(), &[("secret", "secret")]);
     symlink("../secret", root.join("secret.txt")).unwrap();
     let error = ask(&root).unwrap_err();
-    assert_eq!(error.kind, SourceErrorKind::Unsupported);
+    assert_eq!(error.kind, SourceErrorKind::LinkLeaves);
     assert!(
         error.to_string().contains("leads out of the chart folder"),
         "{error}"

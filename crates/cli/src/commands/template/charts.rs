@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use airlock_content::{MetadataSource, Reporter, digest_of};
+use airlock_content::{MetadataSource, Reporter, SourceErrorKind, digest_of};
 use airlock_helm::VersionRange;
 use airlock_helm::chart::{Chart, Fetch, FetchError, Fetched, FetchedContent, LoadError, Profile, Wanted};
-use airlock_local::{LINK_LEAVES, Links, chart_files};
+use airlock_local::{Links, chart_files};
 use airlock_resolver::Charts;
 use airlock_spec::manifest::ChartSource;
 use anyhow::Context;
@@ -155,7 +155,7 @@ fn local(path: &Path, profile: Profile, links: Links) -> Result<Chart> {
     let shown = path.to_string_lossy();
     if path.is_dir() {
         let files = chart_files(path, links).map_err(|error| {
-            if error.message == LINK_LEAVES {
+            if error.kind == SourceErrorKind::LinkLeaves {
                 error.hint("--follow-links follows it as Helm does; see first where it leads")
             } else {
                 error

@@ -127,33 +127,36 @@ fn first_problem(input: &[u8]) -> Option<(usize, &'static str)> {
 
 /// The first character of valid UTF-8 that YAML forbids.
 fn first_control(valid: &[u8]) -> Option<usize> {
-    let is_suspect = |byte: &u8| matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 0x7f | 0xc2 | 0xef);
+    const BLOCK: usize = 32;
     let is_plain = |byte: u8| byte.wrapping_sub(b' ') < 0x5f || byte == b'\n';
-    let mut place = 0;
-    loop {
-        let rest = valid.get(place..)?;
-        // Whole blocks are answered without a branch for each byte, and nearly all of them by no.
-        let blocks = rest.chunks_exact(32);
-        let clean = blocks
-            .take_while(|block| block.iter().fold(true, |plain, byte| plain & is_plain(*byte)))
-            .count();
-        place += clean * 32;
-        // One block more, so that a single character that is no ASCII does not make the rest slow.
-        let rest = valid.get(place..)?;
-        match rest.iter().take(32).position(is_suspect) {
-            Some(found) => place += found,
-            None if rest.len() <= 32 => return None,
-            None => {
-                place += 32;
-                continue;
+    let (blocks, rest) = valid.as_chunks::<BLOCK>();
+    for (number, block) in blocks
+        .iter()
+        .map(<[u8; BLOCK]>::as_slice)
+        .chain([rest])
+        .enumerate()
+    {
+        // Whole blocks are answered without a branch for each byte, and nearly all of them by yes.
+        if block.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+            continue;
+        }
+        for (place, byte) in (number * BLOCK..).zip(block) {
+            // Every forbidden character begins with one of these, and no other has one within it.
+            let is_suspect = matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 0x7f | 0xc2 | 0xef);
+            if is_suspect && is_forbidden(valid.get(place..).unwrap_or_default()) {
+                return Some(place);
             }
         }
-        match valid.get(place..) {
-            Some([0xc2, second, ..]) if !(0x80..0xa0).contains(second) || *second == 0x85 => place += 2,
-            Some([0xef, 0xbf, 0xbe | 0xbf, ..]) => return Some(place),
-            Some([0xef, ..]) => place += 3,
-            _ => return Some(place),
-        }
+    }
+    None
+}
+
+/// Whether what begins like a forbidden character is one.
+fn is_forbidden(text: &[u8]) -> bool {
+    match text {
+        [0xc2, second, ..] => (0x80..0xa0).contains(second) && *second != 0x85,
+        [0xef, rest @ ..] => matches!(rest, [0xbf, 0xbe | 0xbf, ..]),
+        _ => true,
     }
 }
 
@@ -173,5 +176,34 @@ fn broken_character(bytes: &[u8]) -> &'static str {
     match (first, second) {
         (0xc0 | 0xc1, _) | (0xe0, 0x80..0xa0) | (0xf0, 0x80..0x90) => "invalid length of a UTF-8 sequence",
         _ => "invalid Unicode character",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn forbidden_characters_are_found_wherever_they_stand() {
+        for (character, forbidden) in [
+            ("\u{1}", true),
+            ("\u{1f}", true),
+            ("\u{7f}", true),
+            ("\u{84}", true),
+            ("\u{9f}", true),
+            ("\u{fffe}", true),
+            ("\u{ffff}", true),
+            ("\t", false),
+            ("\r", false),
+            ("\u{85}", false),
+            ("\u{a0}", false),
+            ("\u{feff}", false),
+            ("\u{fffd}", false),
+            ("é", false),
+        ] {
+            for before in 0..70 {
+                let text = format!("{}{character}{}", "x".repeat(before), "é".repeat(40));
+                let found = super::first_control(text.as_bytes());
+                assert_eq!(found, forbidden.then_some(before), "{character:?} after {before}");
+            }
+        }
     }
 }

@@ -43,23 +43,6 @@ pub(super) struct Wanted {
     pub(super) says: &'static str,
 }
 
-/// An operator of which only its existence is known.
-const fn baked(
-    name: &'static str,
-    evidence: &'static [&'static str],
-    settled_by: &'static [&'static str],
-    says: &'static str,
-) -> Operator {
-    Operator {
-        name,
-        evidence,
-        settled_by,
-        pulls: &[],
-        more: true,
-        says,
-    }
-}
-
 /// An operator of which it is known what it pulls.
 const fn known(
     name: &'static str,
@@ -75,6 +58,19 @@ const fn known(
         pulls,
         more: false,
         says,
+    }
+}
+
+/// An operator of which only its existence is known.
+const fn baked(
+    name: &'static str,
+    evidence: &'static [&'static str],
+    settled_by: &'static [&'static str],
+    says: &'static str,
+) -> Operator {
+    Operator {
+        more: true,
+        ..known(name, evidence, settled_by, &[], says)
     }
 }
 

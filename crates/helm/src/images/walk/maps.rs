@@ -3,28 +3,27 @@
 use super::super::compose::{Around, Composed, Part, compose};
 use super::super::found::{Content, Gap};
 use super::super::text::{self, Strength};
-use super::super::words::{self, Key, Role};
+use super::super::words::{self, Key};
 use super::super::{Rule, arguments};
-use super::{Scope, Step, Trust, Walker, scalar, text_of};
+use super::{Scope, Trust, Walker, scalar, text_of};
 use crate::value::{Map, Str, Value};
 
 impl Walker<'_> {
     /// `{name: …, value: …}`, as in lists of variables and of parameters.
     pub(super) fn named_value(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
-        let find = |wanted: &str| entries.iter().position(|(name, _)| *name == wanted);
-        let Some(Value::String(name)) = find("name").and_then(|at| entries.get(at)).map(|entry| &entry.1)
-        else {
+        let named = place_of(entries, "name").and_then(|at| entries.get(at));
+        let Some((_, Value::String(name))) = named else {
             return;
         };
         for key in ["value", "default", "defaultValue"] {
-            if let Some(at) = find(key)
+            if let Some(at) = place_of(entries, key)
                 && let Some((step, Value::String(text))) = entries.get(at)
                 && let Some(done) = done.get_mut(at)
             {
                 *done = true;
-                self.path.push(Step::Key(step.clone()));
-                arguments::variable(self, name, &text.text(), scope);
-                self.path.pop();
+                self.key(step.clone(), |walker| {
+                    arguments::variable(walker, name, &text.text(), scope);
+                });
             }
         }
     }
@@ -37,18 +36,14 @@ impl Walker<'_> {
         if !entries.iter().any(is) {
             return;
         }
-        if let Some(at) = entries.iter().position(|(name, _)| *name == "name")
+        if let Some(at) = place_of(entries, "name")
             && let Some((step, Value::String(text))) = entries.get(at)
             && let Some(done) = done.get_mut(at)
         {
             *done = true;
-            let key = Key {
-                prefix: String::new(),
-                role: Role::Image,
-            };
-            self.path.push(Step::Key(step.clone()));
-            self.image(&key, &text.text(), scope, Some(Rule::ImageStream));
-            self.path.pop();
+            self.key(step.clone(), |walker| {
+                walker.image(&Key::image(), &text.text(), scope, Some(Rule::ImageStream));
+            });
         }
     }
 
@@ -57,10 +52,7 @@ impl Walker<'_> {
         if !scope.below_images {
             return;
         }
-        let find = |wanted: &str| {
-            let found = entries.iter().position(|(name, _)| *name == wanted);
-            found.and_then(|at| Some((at, scalar(&entries.get(at)?.1)?)))
-        };
+        let find = |key: &str| scalar_of(entries, key);
         let (name, tag, digest) = (find("newName"), find("newTag"), find("digest"));
         let Some((at, repository)) = name.or_else(|| find("name")) else {
             return;
@@ -73,9 +65,9 @@ impl Walker<'_> {
         if let Some(read) = text::read(&written)
             && let Some((step, _)) = entries.get(at)
         {
-            self.path.push(Step::Key(step.clone()));
-            self.add(read.reference, Rule::ImageMap, &written, scope);
-            self.path.pop();
+            self.key(step.clone(), |walker| {
+                walker.add(read.reference, Rule::ImageMap, &written, scope);
+            });
             done.fill(true);
         }
     }
@@ -118,18 +110,13 @@ impl Walker<'_> {
             let Some((name, _)) = entries.get(at) else {
                 continue;
             };
-            self.path.push(Step::Key(name.clone()));
-            self.made(&one, scope);
-            self.path.pop();
+            self.key(name.clone(), |walker| walker.made(&one, scope));
         }
     }
 
     /// `{baseImage: quay.io/a/b, version: v1}`, as old objects of prometheus-operator have it; `image` overrides both.
     pub(super) fn base_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
-        let find = |wanted: &str| {
-            let found = entries.iter().position(|(name, _)| *name == wanted);
-            found.and_then(|at| Some((at, scalar(&entries.get(at)?.1)?)))
-        };
+        let find = |key: &str| scalar_of(entries, key);
         let Some((at, base)) = find("baseImage") else {
             return;
         };
@@ -141,24 +128,23 @@ impl Walker<'_> {
             .find_map(|name| find(name).filter(|(_, text)| !text.is_empty()));
         if find("image").is_some_and(|(_, image)| image.starts_with(&base)) {
             *done = true;
-        } else if let Some((_, version)) = version
-            && let Some(read) = text::read(&format!("{base}:{version}"))
-        {
+            return;
+        }
+        let Some((_, version)) = version else {
+            return;
+        };
+        let written = format!("{base}:{version}");
+        if let Some(read) = text::read(&written) {
             *done = true;
-            self.enter("baseImage");
-            self.add(
-                read.reference,
-                Rule::ImageMap,
-                &format!("{base}:{version}"),
-                scope,
-            );
-            self.leave();
+            self.key("baseImage", |walker| {
+                walker.add(read.reference, Rule::ImageMap, &written, scope);
+            });
         }
     }
 
     /// `{repository: "", image: driver}`, or something that is off: the name of an image whose repository is left open.
     pub(super) fn open_image(&mut self, entries: &[(Str, Value)], done: &mut [bool], scope: Scope) {
-        let Some(at) = entries.iter().position(|(name, _)| *name == "image") else {
+        let Some(at) = place_of(entries, "image") else {
             return;
         };
         let beside = |(name, value): &(Str, Value)| {
@@ -175,9 +161,9 @@ impl Walker<'_> {
         {
             *done = true;
             if scope.trust != Trust::Values {
-                self.path.push(Step::Key(step.clone()));
-                self.gap(Gap::Incomplete, &text.text());
-                self.path.pop();
+                self.key(step.clone(), |walker| {
+                    walker.gap(Gap::Incomplete, &text.text());
+                });
             }
         }
     }
@@ -205,8 +191,7 @@ impl Walker<'_> {
                     }
                     return;
                 }
-                let place = self.place();
-                self.sink.notice(Gap::Incomplete, repository, place);
+                self.gap(Gap::Incomplete, repository);
             }
         }
     }
@@ -239,4 +224,15 @@ impl Walker<'_> {
         self.hubs.push((hub, tag));
         true
     }
+}
+
+/// Where a key is.
+fn place_of(entries: &[(Str, Value)], key: &str) -> Option<usize> {
+    entries.iter().position(|(name, _)| *name == key)
+}
+
+/// Where a key is, and the scalar that it holds.
+fn scalar_of(entries: &[(Str, Value)], key: &str) -> Option<(usize, String)> {
+    let at = place_of(entries, key)?;
+    Some((at, scalar(&entries.get(at)?.1)?))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::found::{Content, Gap, Object};
 use super::super::sink::{Fact, whole};
 use super::super::{Rule, embedded, text};
-use super::{HOLDERS, Scope, Step, Trust, Walker, text_of};
+use super::{HOLDERS, Scope, Trust, Walker, text_of};
 use crate::format::deeper;
 use crate::value::{Map, Value};
 
@@ -20,11 +20,9 @@ impl Walker<'_> {
             && let Some(Value::List(items)) = map.get(b"items")
         {
             for (at, item) in items.iter().enumerate() {
-                self.enter("items");
-                self.path.push(Step::Index(at));
-                deeper(|| self.object(item));
-                self.path.pop();
-                self.path.pop();
+                self.key("items", |walker| {
+                    walker.index(at, |walker| deeper(|| walker.object(item)));
+                });
             }
             return;
         }
@@ -119,16 +117,13 @@ impl Walker<'_> {
         } else {
             data
         };
-        self.enter(name);
-        self.map(&data, Scope::new(Trust::Embedded));
-        self.path.pop();
+        self.key(name, |walker| walker.map(&data, Scope::new(Trust::Embedded)));
     }
 
     pub(super) fn metadata(&mut self, map: &Map) {
         if let Some(metadata) = map.get(b"metadata") {
-            self.enter("metadata");
-            self.value(&metadata, Scope::new(self.trust));
-            self.path.pop();
+            let scope = Scope::new(self.trust);
+            self.key("metadata", |walker| walker.value(&metadata, scope));
         }
     }
 
@@ -149,36 +144,36 @@ impl Walker<'_> {
             ),
             _ => <_>::default(),
         };
-        self.enter("spec");
-        self.enter("url");
-        let place = self.place();
+        self.key("spec", |walker| {
+            walker.key("url", |walker| {
+                walker.flux_artifact(repository, &tag, &digest, &semver);
+            });
+        });
+    }
+
+    /// The artifact of a repository, of whose tag, digest and range any may be empty.
+    fn flux_artifact(&mut self, repository: &str, tag: &str, digest: &str, semver: &str) {
         let written = match (tag.is_empty(), digest.is_empty()) {
             (_, false) => format!("{repository}@{digest}"),
             (false, _) => format!("{repository}:{tag}"),
             _ => repository.to_owned(),
         };
         if !semver.is_empty() && tag.is_empty() && digest.is_empty() {
-            let text = format!("{url} in the newest version of {semver}");
-            self.sink.notice(Gap::Incomplete, &text, place);
+            let text = format!("oci://{repository} in the newest version of {semver}");
+            self.gap(Gap::Incomplete, &text);
         } else if let Some(read) = text::read(&written) {
-            self.sink.add(
-                read.reference,
-                Content::Artifact,
-                Rule::FluxSource,
-                &written,
-                place,
-            );
+            let place = self.place();
+            let (content, rule) = (Content::Artifact, Rule::FluxSource);
+            self.sink.add(read.reference, content, rule, &written, place);
         } else {
-            self.sink.notice(Gap::Unreadable, &url, place);
+            self.gap(Gap::Unreadable, &format!("oci://{repository}"));
         }
-        self.path.truncate(self.path.len().saturating_sub(2));
     }
 
     /// A document that could not be parsed: a notice, and whatever its lines show.
     pub(in crate::images) fn unread(&mut self, document: &str, problem: &str) {
         let text = format!("the document cannot be read: {problem}");
-        let place = self.place();
-        self.sink.notice(Gap::Unread, &text, place);
+        self.gap(Gap::Unread, &text);
         embedded::lines(self, document, Scope::new(Trust::Embedded));
     }
 
@@ -187,18 +182,15 @@ impl Walker<'_> {
         if !self.sink.step(1 + document.len() as u64 / 4096, &self.source) {
             return;
         }
+        let scope = Scope::new(Trust::Schema);
         for (at, line) in document.lines().enumerate() {
             let Some(value) = line.trim_start().strip_prefix("default:") else {
                 continue;
             };
             let value = value.trim().trim_matches(['"', '\'']);
             if let Some(read) = text::read_full(value) {
-                let into = format!("line {}", at + 1);
-                self.into(&into, |walker| {
-                    let place = walker.place();
-                    walker
-                        .sink
-                        .add(read.reference, Content::Image, Rule::SchemaDefault, value, place);
+                self.line(Some(at + 1), |walker| {
+                    walker.add(read.reference, Rule::SchemaDefault, value, scope);
                 });
             }
         }
