@@ -5,6 +5,9 @@
 //! what the caller hands over, so that the same code answers when a lock is made, when a bundle is packed, and at a
 //! site without any network.
 //!
+//! [`decide`] applies the decisions of a manifest to what was found. [`again`] renders a deployment from what a bundle
+//! carries, and [`missing`] proves that everything that it needs is held.
+//!
 //! ```
 //! use airlock_closure::{Cluster, Limits, Release, Toggles, needs};
 //! use airlock_helm::ChartFile;
@@ -34,12 +37,25 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod again;
+mod decide;
 mod gather;
+mod held;
 mod need;
+mod open;
+mod prove;
 mod release;
 mod site;
 mod switch;
 mod toggles;
 
+pub use again::{AgainError, Blobs, Contents, SiteValues, again, chart_needs};
+pub use decide::{Entry, decide, gather};
+pub use held::{Held, HeldError};
 pub use need::{Image, Need, Needs, Unknown};
+pub use open::{Open, open};
+pub use prove::{Holdings, Missing, missing};
 pub use release::{Cluster, Limits, Release, ReleaseError, Toggles, Variant, manifests, needs};
+
+/// Counts changes of the rules by which images are found: what was found by older ones is found again.
+pub const RULES: u32 = 1;

@@ -38,12 +38,12 @@ fn answer(question: &Value, renderer: &mut Renderer) -> Value {
     let repeat = question["repeat"].as_u64().unwrap_or(1);
     // Each repetition knows what the charts before this one have left, and nothing of this one.
     let before = (repeat > 1).then(|| renderer.clone());
-    for _ in 0..repeat {
+    for repetition in 0..repeat {
         if let Some(before) = &before {
             *renderer = before.clone();
         }
         let start = Instant::now();
-        let done = rendered(question, renderer);
+        let done = rendered(question, repetition, renderer);
         best = best.min(start.elapsed().as_secs_f64());
         reply = match done {
             Ok((files, keys)) => json!({ "files": files, "keys": keys }),
@@ -56,8 +56,12 @@ fn answer(question: &Value, renderer: &mut Renderer) -> Value {
 
 type Files = BTreeMap<String, String>;
 
-/// The files, and whether keys were made for them.
-fn rendered(question: &Value, renderer: &mut Renderer) -> Result<(Files, bool), Box<dyn Error>> {
+/// The files, and whether keys were made for them. Each repetition draws other random values, as Helm does.
+fn rendered(
+    question: &Value,
+    repetition: u64,
+    renderer: &mut Renderer,
+) -> Result<(Files, bool), Box<dyn Error>> {
     let profile = Profile::Helm4;
     let chart = match (&question["files"], question["chart"].as_str()) {
         (Value::Object(files), _) => {
@@ -101,7 +105,8 @@ fn rendered(question: &Value, renderer: &mut Renderer) -> Result<(Files, bool), 
         options.capabilities.api_versions.push(version);
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    options.world = World::new((i64::try_from(now.as_secs())?, now.subsec_nanos()), 1);
+    let seed = question["seed"].as_u64().unwrap_or(1).wrapping_add(repetition);
+    options.world = World::new((i64::try_from(now.as_secs())?, now.subsec_nanos()), seed);
     let texts = question["values"].as_array().into_iter().flatten();
     let values = ValueSources {
         files: texts

@@ -21,7 +21,7 @@ use crate::resolve::Options;
 use crate::{image, names};
 
 /// The largest chart archive that is read. Helm refuses charts far below that.
-const MAX_CHART: u64 = 32 << 20;
+pub(crate) const MAX_CHART: u64 = 32 << 20;
 /// The largest provenance file.
 const MAX_PROVENANCE: u64 = 1 << 20;
 
@@ -131,7 +131,8 @@ impl Place {
         repo: &Url,
         name: &str,
     ) -> Result<(Bytes, ChartMetadata), Cause> {
-        let archive = asker.document(&self.url, MAX_CHART).await?;
+        // It is rendered later, so it is kept until then.
+        let archive = asker.shared_document(&self.url, MAX_CHART).await?;
         self.check(repo, digest_of(&archive))?;
         let metadata = airlock_helm::inspect(&archive)?;
         if metadata.name != name

@@ -1,16 +1,18 @@
 use std::collections::BTreeSet;
 
 use airlock_content::{MetadataSource, Silent, digest_of};
-use airlock_spec::lock::Lock;
+use airlock_spec::deployment::Deployment;
+use airlock_spec::lock::{Artifact, Kind, Lock};
 use airlock_spec::manifest::Effective;
 use airlock_types::Digest;
 use serde::Serialize;
 
 use crate::ask::Asker;
+use crate::deploy::{self, Around};
 use crate::error::ResolveErrors;
 use crate::packages;
 use crate::request::{Ask, Request, plan};
-use crate::resolve::{Options, Update, resolve};
+use crate::resolve::{Options, deployment_of, requested};
 
 /// How a lock and its manifest have drifted apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -24,6 +26,8 @@ pub struct Drift {
     pub surplus: Vec<String>,
     /// What lies on this machine and has changed since.
     pub moved: Vec<Moved>,
+    /// Components whose charts, values, manifests or decisions have changed, so that their images are to be found anew.
+    pub deployments: Vec<String>,
 }
 
 /// Something on this machine that is not what the lock says.
@@ -47,6 +51,9 @@ impl std::fmt::Display for Drift {
         }
         for moved in &self.moved {
             write!(f, "; changed: {}", moved.name)?;
+        }
+        if !self.deployments.is_empty() {
+            write!(f, "; images to be found anew: {}", self.deployments.join(", "))?;
         }
         Ok(())
     }
@@ -94,18 +101,19 @@ pub async fn check<S: MetadataSource>(
         surplus: lock
             .artifacts
             .iter()
-            .filter(|artifact| !wanted.contains(&artifact.request))
+            .filter(|artifact| !wanted.contains(&artifact.request) && !is_installed(manifest, lock, artifact))
             .map(|artifact| artifact.name.clone())
             .collect(),
         moved: Vec::new(),
+        deployments: Vec::new(),
     };
     if drift.missing.is_empty() {
         drift.moved = moved_inputs(&requests, lock, options, source).await?;
     }
     // With every request answered by the lock, only what is local is read.
     if drift.missing.is_empty() && drift.moved.is_empty() {
-        let again = resolve(manifest, Some(lock), &Update::None, options, source, &Silent).await?;
-        for artifact in &again.artifacts {
+        let again = requested(manifest, &requests, lock, options, source).await?;
+        for (_, artifact) in &again {
             let before = lock
                 .artifacts
                 .iter()
@@ -121,12 +129,71 @@ pub async fn check<S: MetadataSource>(
                 });
             }
         }
+        drift.deployments = changed_deployments(manifest, &requests, &again, lock, options, source).await?;
     }
     if drift == Drift::default() {
         Ok(())
     } else {
         Err(CheckError::Drift(drift))
     }
+}
+
+/// Whether an artifact is there for what a component installs: nobody asks for it by name.
+fn is_installed(manifest: &Effective, lock: &Lock, artifact: &Artifact) -> bool {
+    let installs = |name: &str| {
+        let mut components = manifest.components.iter();
+        components.any(|component| component.name == name && deploy::installs(component))
+    };
+    match artifact.kind {
+        Kind::Deployment => installs(&artifact.name),
+        Kind::Image => {
+            let mut all = lock
+                .artifacts
+                .iter()
+                .filter_map(|artifact| Deployment::of(artifact).ok());
+            all.any(|deployment| {
+                let mut images = deployment.images.iter();
+                installs(&deployment.component)
+                    && images
+                        .any(|image| image.decision.is_carried() && image.reference == artifact.reference)
+            })
+        }
+        _ => false,
+    }
+}
+
+/// The components that install something else than what the lock says, which nobody renders to find out.
+async fn changed_deployments<S: MetadataSource>(
+    manifest: &Effective,
+    requests: &[Request],
+    artifacts: &[(usize, Artifact)],
+    lock: &Lock,
+    options: &Options,
+    source: &S,
+) -> Result<Vec<String>, ResolveErrors> {
+    let asker = Asker::new(source, options, &Silent);
+    let around = Around {
+        manifest,
+        artifacts,
+        requests,
+    };
+    let mut changed = Vec::new();
+    for component in manifest
+        .components
+        .iter()
+        .filter(|component| deploy::installs(component))
+    {
+        let previous = deployment_of(Some(lock), &component.name);
+        let same = deploy::is_unchanged(&asker, &around, component, previous).await;
+        let same = same.map_err(|failures| ResolveErrors {
+            failures,
+            wanted: requests.len(),
+        })?;
+        if !same {
+            changed.push(component.name.clone());
+        }
+    }
+    Ok(changed)
 }
 
 /// Files that packages were chosen by. To choose again would need a network.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use airlock_closure::AgainError;
 use airlock_content::SourceError;
 use airlock_helm::{ChartError, IndexError, RangeError};
 use airlock_spec::lock::Kind;
@@ -55,6 +56,12 @@ pub enum Cause {
     /// The archive is not a usable chart.
     #[error(transparent)]
     Chart(Arc<ChartError>),
+    /// The chart cannot be rendered as it is deployed, so nobody knows which images it needs.
+    #[error("nobody can tell which images the chart needs")]
+    Render(#[source] Arc<AgainError>),
+    /// An image of a chart or manifest, for which the manifest may not be the right place to look.
+    #[error(transparent)]
+    FoundImage(Box<Cause>),
     /// The archive holds another chart than the index said.
     #[error("the chart calls itself {0}")]
     OtherChart(String),
@@ -157,11 +164,23 @@ impl Cause {
                 Some("pre-releases count only if the range names one, such as \">=1.2-0\"".to_owned())
             }
             Self::Packages(error) => error.hint(),
+            Self::Render(_) => Some(
+                "give the chart the values that it will have on site with `values`; `airlock template` renders it alone"
+                    .to_owned(),
+            ),
+            Self::FoundImage(cause) => Some(match cause.hint() {
+                Some(hint) => format!("{hint}\n      {NOT_NEEDED}"),
+                None => NOT_NEEDED.to_owned(),
+            }),
             Self::SameReference { .. } => Some("ask for one of them only".to_owned()),
             _ => None,
         }
     }
 }
+
+/// What to do about an image that was found by mistake.
+const NOT_NEEDED: &str =
+    "an image that is not needed is left out with images: {ignore: [{match: …, reason: …}]} in its component";
 
 fn list(platforms: &[Platform]) -> String {
     if platforms.is_empty() {
@@ -188,11 +207,20 @@ pub struct Failure {
     pub cause: Cause,
 }
 
+/// How many places are named in a message.
+const MAX_SHOWN: usize = 4;
+
 fn needed(by: &[String]) -> String {
     if by.is_empty() {
         String::new()
     } else {
-        format!(", needed by {}", by.join(" and "))
+        // Some images are needed in dozens of places.
+        let shown: Vec<&str> = by.iter().take(MAX_SHOWN).map(String::as_str).collect();
+        let more = match by.len().saturating_sub(MAX_SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(", needed by {}{more}", shown.join(" and "))
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) async fn resolve<S: MetadataSource>(
     request: &Request,
     image: &ImageSource,
     wanted: &[Platform],
+    served: Option<&Reference>,
 ) -> Result<Artifact, Cause> {
     let (source, selector) = match image {
         ImageSource::Registry { reference } => (
@@ -75,8 +76,9 @@ pub(crate) async fn resolve<S: MetadataSource>(
             )),
         }
     }
-    let reference = match image {
-        ImageSource::Registry { reference } => reference.clone(),
+    let reference = match (served, image) {
+        (Some(served), _) => served.clone(),
+        (None, ImageSource::Registry { reference }) => reference.clone(),
         _ => names::of_local_image(image, root.name.as_deref())?,
     };
     carry(

@@ -28,6 +28,12 @@
 //! # }
 //! ```
 //!
+//! # What is installed
+//!
+//! Charts and plain manifests are rendered and searched for images, which are pinned as if the manifest asked for them; each
+//! component with any gets an artifact that says so ([`Deployment`](airlock_spec::deployment::Deployment)) and carries its
+//! values. [`prove`] renders all of it once more before a pack.
+//!
 //! # What is carried of an image
 //!
 //! The root as it is; of an index, the children for the platforms wanted with their buildkit attestations, and
@@ -42,6 +48,8 @@ mod ask;
 mod chart;
 mod check;
 mod checksums;
+mod content;
+mod deploy;
 mod error;
 mod files;
 mod image;
@@ -50,6 +58,7 @@ mod origin;
 mod outdated;
 mod packages;
 mod pins;
+mod prove;
 mod referrers;
 mod request;
 mod resolve;
@@ -60,4 +69,5 @@ pub use error::{Cause, Failure, ResolveErrors};
 pub use origin::origin;
 pub use outdated::{Outdated, outdated};
 pub use packages::{AptConfiguration, AptFile, PackagesError};
+pub use prove::{ProveError, prove};
 pub use resolve::{Options, Update, resolve};

@@ -83,6 +83,13 @@ pub(crate) fn of_files(component: &str, version: &str) -> Result<Reference, Caus
     make(LOCAL, &parts, version)
 }
 
+/// What a component installs.
+pub(crate) fn of_deployment(component: &str, version: &str) -> Result<Reference, Cause> {
+    let mut parts = vec!["deployments"];
+    parts.extend(component.split('/'));
+    make(LOCAL, &parts, version)
+}
+
 /// Packages: the component and the distribution.
 pub(crate) fn of_packages(name: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["packages"];

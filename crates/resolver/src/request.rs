@@ -8,7 +8,7 @@ use airlock_spec::lock::Kind;
 use airlock_spec::manifest::{
     ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, PackagesRequest, Place,
 };
-use airlock_types::{Digest, Platform, json};
+use airlock_types::{Digest, Platform, Reference, json};
 use serde_json::{Value, json};
 
 use crate::error::{Cause, Failure, What};
@@ -23,6 +23,8 @@ pub(crate) struct Request {
     pub(crate) components: Vec<String>,
     pub(crate) place: Place,
     pub(crate) ask: Ask,
+    /// It was found in what a component installs: nobody wrote it into the manifest.
+    pub(crate) found: bool,
     /// SHA-256 over everything that decides the answer but the source itself.
     pub(crate) fingerprint: Digest,
 }
@@ -32,6 +34,8 @@ pub(crate) enum Ask {
     Image {
         source: ImageSource,
         platforms: Vec<Platform>,
+        /// The name that it is served under, where that is not the one it has upstream.
+        served: Option<Reference>,
     },
     Chart(ChartSource),
     Files {
@@ -64,7 +68,11 @@ impl Request {
             name: self.name.clone(),
             needed_by: self.why.clone(),
             place: Some(self.place.clone()),
-            cause,
+            cause: if self.found {
+                Cause::FoundImage(Box::new(cause))
+            } else {
+                cause
+            },
         }
     }
 }
@@ -82,6 +90,7 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             components: vec![component.name.clone()],
             place: place.clone(),
             ask,
+            found: false,
             fingerprint: digest_of(b""),
         };
         for (at, image) in component.images.iter().enumerate() {
@@ -93,6 +102,7 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             let ask = Ask::Image {
                 source: image.source.clone(),
                 platforms: platforms.clone(),
+                served: None,
             };
             requests.push(request(
                 Kind::Image,
@@ -151,11 +161,21 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             &rule.place,
         ));
     }
+    (ready(requests, referrers), failures)
+}
+
+/// Each thing once, and ready to be asked for.
+fn ready(requests: Vec<Request>, referrers: bool) -> Vec<Request> {
     let mut requests = unite(requests);
     for request in &mut requests {
         request.fingerprint = fingerprint(request, referrers);
     }
-    (requests, failures)
+    requests
+}
+
+/// The images of charts and manifests that nobody else has asked for.
+pub(crate) fn found(images: impl IntoIterator<Item = Request>, referrers: bool) -> Vec<Request> {
+    ready(images.into_iter().collect(), referrers)
 }
 
 fn unsupported(what: &'static str, why: &str, place: &Place) -> Failure {
@@ -222,6 +242,11 @@ fn unite(requests: Vec<Request>) -> Vec<Request> {
 
 fn source_of(ask: &Ask) -> Value {
     match ask {
+        Ask::Image {
+            source,
+            served: Some(served),
+            ..
+        } => json!({"image": source, "served": served}),
         Ask::Image { source, .. } => json!({"image": source}),
         Ask::Chart(source) => json!({"chart": source}),
         Ask::Files {

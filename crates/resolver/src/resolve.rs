@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use airlock_content::{Event, MetadataSource, Origin, Reporter, digest_of};
+use airlock_content::{Event, MetadataSource, Reporter, Silent, digest_of};
 use airlock_spec::lock::{Artifact, Kind, Lock, REVISION, VERSION};
 use airlock_spec::manifest::Effective;
 use airlock_spec::packages::DebSet;
@@ -10,9 +10,10 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::ask::Asker;
+use crate::deploy::{self, Around, installs};
 use crate::error::{Cause, Failure, ResolveErrors, What};
 use crate::packages::{self, AptConfiguration};
-use crate::request::{Ask, Request, plan};
+use crate::request::{Ask, Request, found, plan};
 use crate::{chart, files, image};
 
 /// How a lock is made.
@@ -74,13 +75,6 @@ fn is_called(request: &Request, previous: Option<&Artifact>, name: &str) -> bool
     let reference = previous
         .map(|artifact| artifact.reference.clone())
         .or_else(|| request.name.parse().ok());
-    let by_reference = |reference: &Reference| {
-        let repository = reference.repository.name.as_str();
-        reference.to_string() == name
-            || reference.repository.to_string() == name
-            || repository == name
-            || repository.rsplit('/').next() == Some(name)
-    };
     // A set of packages is chosen as a whole, whichever of them is named.
     let holds = |artifact: &Artifact| {
         let set = DebSet::of(artifact).into_iter();
@@ -90,7 +84,17 @@ fn is_called(request: &Request, previous: Option<&Artifact>, name: &str) -> bool
     request.name == name
         || previous.is_some_and(holds)
         || request.components.iter().any(below)
-        || reference.as_ref().is_some_and(by_reference)
+        || reference
+            .as_ref()
+            .is_some_and(|reference| is_reference(reference, name))
+}
+
+fn is_reference(reference: &Reference, name: &str) -> bool {
+    let repository = reference.repository.name.as_str();
+    reference.to_string() == name
+        || reference.repository.to_string() == name
+        || repository == name
+        || repository.rsplit('/').next() == Some(name)
 }
 
 /// Makes the lock of a manifest.
@@ -107,12 +111,8 @@ pub async fn resolve<S: MetadataSource>(
 ) -> Result<Lock, ResolveErrors> {
     let (requests, mut failures) = plan(manifest, options.referrers);
     let wanted = requests.len();
-    let before: BTreeMap<Digest, &Artifact> = previous
-        .iter()
-        .flat_map(|lock| &lock.artifacts)
-        .map(|artifact| (artifact.request, artifact))
-        .collect();
-    failures.extend(unknown_updates(update, &requests, &before));
+    let before = by_request(previous);
+    failures.extend(unknown_updates(update, &requests, previous, &before));
     // What cannot be carried out at all is said before anyone is asked anything.
     if !failures.is_empty() {
         return Err(ResolveErrors { failures, wanted });
@@ -123,48 +123,42 @@ pub async fn resolve<S: MetadataSource>(
         bytes: 0,
     });
     let asker = Asker::new(source, options, reporter);
-    let asker = &asker;
-    let mut answers: Vec<_> = stream::iter(requests.iter().enumerate().map(|(at, request)| {
-        let previous = match request.kind {
-            // Files are kept one by one, so their artifact counts although its request has changed.
-            Kind::Files => files_of(previous, &request.name),
-            Kind::Image | Kind::Chart | Kind::Packages => before.get(&request.fingerprint).copied(),
-        };
-        let previous = previous.filter(|previous| !update.covers(request, Some(previous)));
-        async move {
-            reporter.event(Event::Start {
-                name: &request.name,
-                bytes: None,
-            });
-            let answer = one(asker, request, previous).await;
-            reporter.event(match &answer {
-                Ok(artifact) => Event::Done {
-                    name: &request.name,
-                    digest: Some(artifact.root.digest),
-                },
-                Err(_) => Event::Failed { name: &request.name },
-            });
-            (at, answer)
-        }
-    }))
-    .buffer_unordered(options.concurrency.max(1) * 4)
-    .collect()
-    .await;
-    answers.sort_by_key(|(at, _)| *at);
-
-    let mut artifacts = Vec::new();
-    for (at, answer) in answers {
-        match answer {
-            Ok(artifact) => artifacts.push((at, artifact)),
-            Err(cause) => failures.push(requests[at].failure(cause)),
-        }
-    }
-    failures.extend(values(asker, manifest).await);
-    failures.extend(conflicts(&requests, &artifacts));
+    let job = Job {
+        manifest,
+        previous,
+        before: &before,
+        update,
+        options,
+        asker: &asker,
+        reporter,
+    };
+    let mut resolved = job.answers(&requests, &mut failures).await;
+    let found = job.deployments(&requests, &mut resolved, &mut failures).await;
+    let all = wanted + found.requests.len();
+    let images = job.answers(&found.requests, &mut failures).await;
+    failures.extend(conflicts(
+        &resolved
+            .iter()
+            .map(|(at, artifact)| (&requests[*at], artifact))
+            .chain(
+                images
+                    .iter()
+                    .map(|(at, artifact)| (&found.requests[*at], artifact)),
+            )
+            .collect::<Vec<_>>(),
+    ));
     if !failures.is_empty() {
-        return Err(ResolveErrors { failures, wanted });
+        return Err(ResolveErrors {
+            failures,
+            wanted: all,
+        });
     }
-    let mut artifacts: Vec<Artifact> = artifacts.into_iter().map(|(_, artifact)| artifact).collect();
+    let mut artifacts: Vec<Artifact> = resolved
+        .into_iter()
+        .chain(images)
+        .map(|(_, artifact)| artifact)
+        .chain(found.deployments)
+        .collect();
     artifacts.sort_by_cached_key(|artifact| (artifact.kind, artifact.reference.to_string()));
     let mut platforms = manifest.platforms.clone();
     platforms.sort();
@@ -179,6 +173,162 @@ pub async fn resolve<S: MetadataSource>(
         platforms,
         artifacts,
     })
+}
+
+/// What the manifest itself asks for, with every answer that `lock` has: a source that reads local files is enough.
+pub(crate) async fn requested<S: MetadataSource>(
+    manifest: &Effective,
+    requests: &[Request],
+    lock: &Lock,
+    options: &Options,
+    source: &S,
+) -> Result<Vec<(usize, Artifact)>, ResolveErrors> {
+    let before = by_request(Some(lock));
+    let asker = Asker::new(source, options, &Silent);
+    let job = Job {
+        manifest,
+        previous: Some(lock),
+        before: &before,
+        update: &Update::None,
+        options,
+        asker: &asker,
+        reporter: &Silent,
+    };
+    let mut failures = Vec::new();
+    let answers = job.answers(requests, &mut failures).await;
+    if failures.is_empty() {
+        return Ok(answers);
+    }
+    Err(ResolveErrors {
+        failures,
+        wanted: requests.len(),
+    })
+}
+
+/// What a lock has, by what was asked.
+fn by_request(lock: Option<&Lock>) -> BTreeMap<Digest, &Artifact> {
+    let artifacts = lock.into_iter().flat_map(|lock| &lock.artifacts);
+    artifacts.map(|artifact| (artifact.request, artifact)).collect()
+}
+
+/// What the steps of a lock share.
+struct Job<'a, S> {
+    manifest: &'a Effective,
+    previous: Option<&'a Lock>,
+    /// What was locked before, by what was asked.
+    before: &'a BTreeMap<Digest, &'a Artifact>,
+    update: &'a Update,
+    options: &'a Options,
+    asker: &'a Asker<'a, S>,
+    reporter: &'a dyn Reporter,
+}
+
+/// What components install.
+struct Deployments {
+    deployments: Vec<Artifact>,
+    /// Images that they need and nobody else has asked for.
+    requests: Vec<Request>,
+}
+
+impl<S: MetadataSource> Job<'_, S> {
+    /// Asks for everything at once; the answers are in the order of the requests.
+    async fn answers(&self, requests: &[Request], failures: &mut Vec<Failure>) -> Vec<(usize, Artifact)> {
+        let mut answers: Vec<_> = stream::iter(requests.iter().enumerate().map(|(at, request)| {
+            let previous = match request.kind {
+                // Files are kept one by one, so their artifact counts although its request has changed.
+                Kind::Files => files_of(self.previous, &request.name),
+                _ => self.before.get(&request.fingerprint).copied(),
+            };
+            let previous = previous.filter(|previous| !self.update.covers(request, Some(previous)));
+            async move {
+                self.reporter.event(Event::Start {
+                    name: &request.name,
+                    bytes: None,
+                });
+                let answer = one(self.asker, request, previous).await;
+                self.reporter.event(match &answer {
+                    Ok(artifact) => Event::Done {
+                        name: &request.name,
+                        digest: Some(artifact.root.digest),
+                    },
+                    Err(_) => Event::Failed { name: &request.name },
+                });
+                (at, answer)
+            }
+        }))
+        .buffer_unordered(self.options.concurrency.max(1) * 4)
+        .collect()
+        .await;
+        answers.sort_by_key(|(at, _)| *at);
+        let mut artifacts = Vec::new();
+        for (at, answer) in answers {
+            match answer {
+                Ok(artifact) => artifacts.push((at, artifact)),
+                Err(cause) => failures.push(requests[at].failure(cause)),
+            }
+        }
+        artifacts
+    }
+
+    /// Finds the images of everything that is installed. Who needs one that is asked for anyway is told there.
+    async fn deployments(
+        &self,
+        requests: &[Request],
+        resolved: &mut [(usize, Artifact)],
+        failures: &mut Vec<Failure>,
+    ) -> Deployments {
+        let installing = self
+            .manifest
+            .components
+            .iter()
+            .filter(|component| installs(component));
+        let mut deployed = Vec::new();
+        for component in installing {
+            let around = Around {
+                manifest: self.manifest,
+                artifacts: resolved,
+                requests,
+            };
+            let previous = deployment_of(self.previous, &component.name);
+            match deploy::resolve(self.asker, &around, component, previous).await {
+                Ok(found) => deployed.extend(found.map(|found| (component, found))),
+                Err(more) => failures.extend(more),
+            }
+        }
+        let mut wanted = Vec::new();
+        let mut deployments = Vec::new();
+        for (component, found) in deployed {
+            for idle in found.idle {
+                self.asker.note(&format!(
+                    "nothing that {} installs is meant by: {idle}",
+                    component.name
+                ));
+            }
+            for image in &found.images {
+                let asked = resolved
+                    .iter_mut()
+                    .filter(|(_, artifact)| artifact.kind == Kind::Image);
+                let known = asked.map(|(_, artifact)| artifact).find(|artifact| {
+                    airlock_spec::deployment::resolve([&**artifact], &image.reference).is_some()
+                });
+                match known {
+                    Some(artifact) => artifact.why.extend(deploy::why(&component.name, image)),
+                    None => wanted.push(deploy::request(self.manifest, component, image)),
+                }
+            }
+            deployments.push(found.artifact);
+        }
+        Deployments {
+            deployments,
+            requests: found(wanted, self.options.referrers),
+        }
+    }
+}
+
+/// What a component installs, as a lock has it.
+pub(crate) fn deployment_of<'a>(lock: Option<&'a Lock>, component: &str) -> Option<&'a Artifact> {
+    let mut artifacts = lock?.artifacts.iter();
+    artifacts.find(|artifact| artifact.kind == Kind::Deployment && artifact.name == component)
 }
 
 /// The files of a component in a lock.
@@ -206,7 +356,11 @@ async fn one<S: MetadataSource>(
         });
     }
     match &request.ask {
-        Ask::Image { source, platforms } => image::resolve(asker, request, source, platforms).await,
+        Ask::Image {
+            source,
+            platforms,
+            served,
+        } => image::resolve(asker, request, source, platforms, served.as_ref()).await,
         Ask::Chart(source) => chart::resolve(asker, request, source).await,
         Ask::Files {
             component,
@@ -229,36 +383,15 @@ async fn packages_changed<S: MetadataSource>(
     Ok(!packages::changed(asker, wanted, previous).await?.is_empty())
 }
 
-/// Values files are used when a chart is installed; that they are there is checked now.
-async fn values<S: MetadataSource>(asker: &Asker<'_, S>, manifest: &Effective) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    for component in &manifest.components {
-        for (at, chart) in component.charts.iter().enumerate() {
-            for path in &chart.values {
-                if let Err(error) = asker.file(&Origin::File(asker.folder.join(path)), None).await {
-                    failures.push(Failure {
-                        kind: What::Part,
-                        name: path.display().to_string(),
-                        needed_by: vec![format!("{} → charts[{at}] → values", component.name)],
-                        place: Some(chart.place.clone()),
-                        cause: error.into(),
-                    });
-                }
-            }
-        }
-    }
-    failures
-}
-
 /// Two things under one reference, or two sizes for one digest.
-fn conflicts(requests: &[Request], artifacts: &[(usize, Artifact)]) -> Vec<Failure> {
+fn conflicts(artifacts: &[(&Request, &Artifact)]) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut references = BTreeMap::new();
     let mut sizes = BTreeMap::new();
-    for (at, artifact) in artifacts {
+    for (request, artifact) in artifacts {
         let reference = artifact.reference.to_string();
         if let Some(other) = references.insert(reference.clone(), &artifact.name) {
-            failures.push(requests[*at].failure(Cause::SameReference {
+            failures.push(request.failure(Cause::SameReference {
                 reference,
                 other: other.clone(),
             }));
@@ -268,7 +401,7 @@ fn conflicts(requests: &[Request], artifacts: &[(usize, Artifact)]) -> Vec<Failu
                 .insert(pin.digest, pin.size)
                 .is_some_and(|size| size != pin.size)
             {
-                failures.push(requests[*at].failure(Cause::Sizes(pin.digest)));
+                failures.push(request.failure(Cause::Sizes(pin.digest)));
                 break;
             }
         }
@@ -279,14 +412,21 @@ fn conflicts(requests: &[Request], artifacts: &[(usize, Artifact)]) -> Vec<Failu
 fn unknown_updates(
     update: &Update,
     requests: &[Request],
+    previous: Option<&Lock>,
     before: &BTreeMap<Digest, &Artifact>,
 ) -> Vec<Failure> {
     let Update::Names(names) = update else {
         return Vec::new();
     };
     let names: BTreeSet<&String> = names.iter().collect();
+    // Images of charts are asked for when it is known which these are.
+    let found = |name: &str| {
+        let mut artifacts = previous.iter().flat_map(|lock| &lock.artifacts);
+        artifacts.any(|artifact| artifact.kind == Kind::Image && is_reference(&artifact.reference, name))
+    };
     names
         .into_iter()
+        .filter(|name| !found(name))
         .filter(|name| {
             !requests
                 .iter()

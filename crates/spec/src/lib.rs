@@ -1,10 +1,12 @@
 //! Airlock's own documents, as data: manifest (what is wanted), lock (exactly what that is), bundle
-//! index (the signed root of a bundle) and receipt (proof of an import).
+//! index (the signed root of a bundle), deployment (what a component installs, and the images that it needs) and
+//! receipt (proof of an import).
 //!
 //! Pure: nothing here reads a file or a clock. Documents that are signed or pinned are canonical JSON
 //! ([`airlock_types::json`]), so that equal content is equal bytes.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod deployment;
 pub mod documents;
 pub mod index;
 pub mod inventory;
@@ -15,6 +17,8 @@ pub mod receipt;
 
 mod address;
 mod name;
+mod pattern;
 
 pub use address::{AddressSecret, secret_in};
 pub use name::{BundleName, Channel, NameError, Version};
+pub use pattern::{Pattern, PatternError};

@@ -60,6 +60,8 @@ pub enum Kind {
     Files,
     /// OS packages of one distribution.
     Packages,
+    /// What a component installs: values, manifests, and every image that they need.
+    Deployment,
 }
 
 impl Kind {
@@ -70,6 +72,7 @@ impl Kind {
             Self::Chart => "chart",
             Self::Files => "files",
             Self::Packages => "packages",
+            Self::Deployment => "deployment",
         }
     }
 }

@@ -31,6 +31,7 @@
 //! Conditions that hold are every value but the empty one, `0`, `false`, `no` and `off`.
 
 mod decode;
+mod deploy;
 mod diagnostic;
 mod load;
 mod model;
@@ -44,6 +45,9 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use deploy::{
+    Confirm, Discover, Ignore, Ignored, ImageDecisions, KubernetesRequest, ManifestRequest, Upstream,
+};
 pub use diagnostic::{Diagnostic, ManifestErrors, Place};
 pub use load::{Inputs, load};
 pub use model::{

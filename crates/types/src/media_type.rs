@@ -28,6 +28,10 @@ pub const AIRLOCK_FILES: &str = "application/vnd.airlock.files.v1";
 pub const AIRLOCK_PACKAGES: &str = "application/vnd.airlock.packages.v1";
 /// Configuration of a set of Debian packages.
 pub const AIRLOCK_DEB_SET: &str = "application/vnd.airlock.packages.deb.v1+json";
+/// Artifact type of a deployment: what a component installs.
+pub const AIRLOCK_DEPLOYMENT_SET: &str = "application/vnd.airlock.deployment.v1";
+/// Configuration of a deployment.
+pub const AIRLOCK_DEPLOYMENT: &str = "application/vnd.airlock.deployment.v1+json";
 /// A Debian package.
 pub const DEB: &str = "application/vnd.debian.binary-package";
 /// A plain file in such a tree.

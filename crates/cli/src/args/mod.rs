@@ -1,5 +1,6 @@
 //! What may be written on the command line, and nothing of what it means.
 
+mod check;
 mod offline;
 mod online;
 mod template;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use check::CheckArgs;
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
     LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Walk from upstream's signatures to every OS package of a bundle or store, offline
     Audit(AuditArgs),
+    /// Prove offline that every image of the charts and manifests of a bundle or store is there
+    Check(CheckArgs),
     /// Print what a bundle holds as an SBOM, with the licences of its OS packages
     Sbom(SbomArgs),
     /// Show what a bundle says it is, without verifying it

@@ -72,6 +72,10 @@ pub(crate) struct LockArgs {
     /// Look these artifacts or components up again; with no name, all
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     pub(crate) update: Vec<String>,
+    /// Fail, and write no lock, if charts or manifests need something that nobody has confirmed or ignored in the manifest:
+    /// images that are only probable or possible, and gaps
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Leave signatures, attestations and SBOMs of images behind
     #[arg(long)]
     pub(crate) no_referrers: bool,
@@ -156,6 +160,9 @@ pub(crate) struct BuildArgs {
     /// Fail rather than change the lock
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Fail if charts or manifests need something that nobody has confirmed or ignored in the manifest
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Leave signatures, attestations and SBOMs of images behind
     #[arg(long)]
     pub(crate) no_referrers: bool,

@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use airlock_bundle::Document;
-use airlock_content::{Reporter, digest_of};
+use airlock_content::{BlobRead, Reporter, digest_of};
 use airlock_packer::{Importer, NoCache, Options, Output, PackError, PackReport, Signatures, pack};
-use airlock_resolver::Update;
+use airlock_resolver::{ProveError, Update, prove};
 use airlock_spec::documents::{self, Licences};
 use airlock_spec::lock::Lock;
 use airlock_store::Store;
 use airlock_trust::{Protection, SecretKey, sign_blob};
-use airlock_types::ByteSize;
+use airlock_types::{ByteSize, Digest};
 use anyhow::Context;
 use serde_json::json;
 
+use super::lock::Wanted;
 use crate::args::{BuildArgs, Global, PackArgs, PackOptions, SigningKey};
 use crate::failure::{Exit, Failure, Result};
 use crate::sources::Sources;
@@ -34,13 +35,19 @@ pub(crate) fn build(args: &BuildArgs, global: &Global) -> Result {
         let lock = if args.locked {
             let lock = manifests::lock(&path)?;
             super::lock::check_against(&args.manifest, &manifest, &lock, !args.no_referrers).await?;
+            if args.strict {
+                super::lock::confirmed(&lock)?;
+            }
             lock
         } else {
             let made = super::lock::make(
                 &args.manifest,
                 &manifest,
                 &Update::None,
-                !args.no_referrers,
+                Wanted {
+                    referrers: !args.no_referrers,
+                    strict: args.strict,
+                },
                 &args.upstream,
                 &sources,
                 &reporter,
@@ -143,6 +150,7 @@ impl Packing<'_> {
             });
         }
         let cache = cache(args)?;
+        self.prove(lock, cache.as_ref()).await?;
         let options = Options {
             cache_folder: cache.as_ref().map(|cache| cache.root().to_owned()),
             jobs: jobs.into(),
@@ -183,7 +191,43 @@ impl Packing<'_> {
         };
         packed.map_err(incomplete)
     }
+
+    /// Renders what is installed once more, and fails unless the lock holds every image of it.
+    async fn prove(&self, lock: &Lock, cache: Option<&Store>) -> Result {
+        let options = airlock_resolver::Options {
+            folder: self.base.to_owned(),
+            concurrency: usize::from(self.jobs),
+            ..airlock_resolver::Options::default()
+        };
+        let have = |digest: &Digest| {
+            let body = cache?.open(digest).ok()??;
+            let bytes = body.into_bytes(PROVED_LIMIT).ok()?;
+            (digest_of(&bytes) == *digest).then_some(bytes)
+        };
+        let missing = prove(lock, &options, self.sources, &have).await;
+        let missing = missing.map_err(|error| match error {
+            ProveError::Contents(errors) => super::lock::unresolved(errors),
+            error @ ProveError::Deployment(_) => error.into(),
+        })?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut text = format!(
+            "the lock lacks {} images that are installed from it",
+            missing.len()
+        );
+        for image in &missing {
+            let _ = write!(text, "\n\n  {image}");
+            for place in &image.needed_by {
+                let _ = write!(text, "\n    needed by {} → {place}", image.component);
+            }
+        }
+        Err(Failure::no(anyhow::anyhow!(text)).hint("run `airlock lock`, and review the change"))
+    }
 }
+
+/// The largest chart or values file that is taken from the cache.
+const PROVED_LIMIT: u64 = 64 << 20;
 
 /// The documents that every bundle carries.
 fn made_from(lock: &Lock) -> BTreeMap<Document, Vec<u8>> {

@@ -17,6 +17,10 @@ use crate::failure::{Exit, Failure, Result};
 use crate::sources::Sources;
 use crate::{apt, clock, files, interrupt, manifests, print, progress, upstreams};
 
+mod found;
+
+pub(crate) use found::confirmed;
+
 pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
     if args.check {
         return run_check(args, global);
@@ -36,7 +40,10 @@ pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
             &args.manifest,
             &manifest,
             &update,
-            !args.no_referrers,
+            Wanted {
+                referrers: !args.no_referrers,
+                strict: args.strict,
+            },
             &args.upstream,
             &sources,
             &reporter,
@@ -44,17 +51,28 @@ pub(crate) fn run(args: &LockArgs, global: &Global) -> Result {
         .await
     })?;
     let totals = made.lock.totals();
-    let value = json!({"lock": made.path, "changed": made.changed, "totals": totals});
+    let images = found::Counts::of(&made.lock)?;
+    let value = json!({"lock": made.path, "changed": made.changed, "totals": totals, "images": images});
     print::result(global, &value, || {
         format!(
-            "{} {}: {} artifacts, {} blobs, {}\n",
+            "{} {}: {} artifacts, {} blobs, {}\n{}",
             if made.changed { "wrote" } else { "unchanged:" },
             made.path.display(),
             totals.artifacts,
             totals.blobs,
-            ByteSize(totals.bytes)
+            ByteSize(totals.bytes),
+            images.map(found::Counts::text).unwrap_or_default()
         )
     })
+}
+
+/// What belongs into a lock, and what must be decided about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Whether signatures and the like travel with images.
+    pub(crate) referrers: bool,
+    /// Whether a person has to have decided about every image that is not sure.
+    pub(crate) strict: bool,
 }
 
 /// A lock, and what became of its file.
@@ -69,7 +87,7 @@ pub(crate) async fn make(
     args: &ManifestArgs,
     manifest: &Effective,
     update: &Update,
-    referrers: bool,
+    wanted: Wanted,
     upstream: &UpstreamArgs,
     sources: &Sources,
     reporter: &Arc<dyn Reporter>,
@@ -79,7 +97,7 @@ pub(crate) async fn make(
     let options = options(
         manifest,
         &manifests::base(&args.manifest),
-        referrers,
+        wanted.referrers,
         upstream.jobs,
     );
     let lock = resolve(
@@ -92,6 +110,9 @@ pub(crate) async fn make(
     )
     .await
     .map_err(unresolved)?;
+    if wanted.strict {
+        confirmed(&lock)?;
+    }
     let changed = previous.as_ref() != Some(&lock);
     if changed {
         files::replace("the lock", &path, &lock.to_bytes())?;
@@ -115,6 +136,9 @@ fn run_check(args: &LockArgs, global: &Global) -> Result {
     let manifest = manifests::load(&args.manifest)?;
     let path = manifests::lock_path(&args.manifest);
     let lock = manifests::lock(&path)?;
+    if args.strict {
+        confirmed(&lock)?;
+    }
     interrupt::until_done(check_against(
         &args.manifest,
         &manifest,

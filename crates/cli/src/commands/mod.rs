@@ -3,6 +3,7 @@
 mod audit;
 mod build;
 mod care;
+mod check;
 mod config;
 mod config_apt;
 mod demo;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Keygen(args) => keygen::run(&args, global),
         Command::Verify(args) => verify::run(&args, global),
         Command::Audit(args) => audit::run(&args, global),
+        Command::Check(args) => check::run(&args, global),
         Command::Sbom(args) => sbom::run(&args, global),
         Command::Inspect(args) => inspect::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),

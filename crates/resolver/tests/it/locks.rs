@@ -235,7 +235,7 @@ async fn check_finds_what_has_drifted() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the lock is not that of this manifest; changed: charts/site"
+        "the lock is not that of this manifest; changed: charts/site; images to be found anew: a"
     );
 
     let second = body("example.org/other:1");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod charts;
+mod deployments;
 mod files;
 mod images;
 mod locks;

@@ -164,6 +164,7 @@ components:
       - {name: web, repo: "http://${host}/charts", version: ^1}
       - {oci: "oci://${host}/charts/oci", version: ~3}
       - {path: chart}
+    images: {upstream: {docker.io: "${host}"}}
   - name: files
     files:
       - {url: "http://${host}/files/tool", checksums: SHA256SUMS, path: bin/tool, mode: "0755"}
@@ -234,20 +235,22 @@ async fn everything_pinned_can_be_fetched_and_is_right() {
         "HOST/acme/app:1.0",
         "HOST/acme/deep/er/nested:latest",
         "airlock.local/images/images:tools",
+        "docker.io/acme/app:1.0",
         "docker.io/acme/old:1",
         "quay.io/acme/archived:2",
         "HOST/charts/oci:3.1.0",
         "HOST/charts/web:1.2.0",
         "airlock.local/charts/site:0.1.0",
         "airlock.local/files/files:1.0",
+        "airlock.local/deployments/charts:1.0",
     ];
-    expected[..5].sort_unstable();
-    let (images, rest) = references.split_at(5);
+    expected[..6].sort_unstable();
+    let (images, rest) = references.split_at(6);
     assert_eq!(
         (images, rest),
         (
-            &expected.map(str::to_owned)[..5],
-            &expected.map(str::to_owned)[5..]
+            &expected.map(str::to_owned)[..6],
+            &expected.map(str::to_owned)[6..]
         )
     );
     let app = lock

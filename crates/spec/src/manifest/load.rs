@@ -56,12 +56,14 @@ pub fn load(
         Some(FileContent {
             metadata: Some(metadata),
             platforms,
+            kubernetes,
             ..
         }) if loader.problems.is_empty() => Ok(Effective {
             metadata,
             platforms,
             components: loader.components,
             policy: loader.policy,
+            kubernetes,
         }),
         _ => Err(ManifestErrors(loader.problems)),
     }
@@ -132,7 +134,7 @@ impl Loader<'_> {
             match entry {
                 Entry::Component(mut component) => {
                     component.name.insert_str(0, prefix);
-                    self.components.push(component);
+                    self.components.push(*component);
                 }
                 Entry::Import { name, path, span } => {
                     let path = below(base, Path::new(&path));

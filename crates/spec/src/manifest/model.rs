@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use url::Url;
 
 use super::Place;
+use super::deploy::{Discover, ImageDecisions, KubernetesRequest, ManifestRequest};
 use super::packages::PackagesRequest;
 use crate::{BundleName, Channel, Version};
 
@@ -21,6 +22,9 @@ pub struct Effective {
     pub components: Vec<Component>,
     /// Upstream signatures that are required.
     pub policy: Vec<PolicyRule>,
+    /// The cluster that charts are rendered for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesRequest>,
 }
 
 impl Effective {
@@ -53,8 +57,14 @@ pub struct Component {
     pub name: String,
     /// Container images.
     pub images: Vec<ImageRequest>,
+    /// What is decided about the images that its charts and manifests need.
+    #[serde(skip_serializing_if = "ImageDecisions::is_empty")]
+    pub decisions: ImageDecisions,
     /// Helm charts.
     pub charts: Vec<ChartRequest>,
+    /// Objects of Kubernetes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<ManifestRequest>,
     /// Plain files.
     pub files: Vec<FileRequest>,
     /// A k3s release.
@@ -70,6 +80,7 @@ impl Component {
     pub(crate) fn is_empty(&self) -> bool {
         self.images.is_empty()
             && self.charts.is_empty()
+            && self.manifests.is_empty()
             && self.files.is_empty()
             && self.packages.is_empty()
             && self.k3s.is_none()
@@ -129,6 +140,12 @@ pub enum ImageSource {
 pub struct ChartRequest {
     /// Where it comes from.
     pub source: ChartSource,
+    /// The name of the release; that of the chart where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// In which variants it is searched for images.
+    #[serde(skip_serializing_if = "Discover::is_plain")]
+    pub discover: Discover,
     /// Values files for installing it.
     pub values: Vec<PathBuf>,
     /// The namespace to install it into.

@@ -7,6 +7,7 @@ use airlock_types::{Digest, Platform, Reference, RepositoryName};
 use url::Url;
 
 use super::decode::{Decoder, Fields};
+use super::deploy::{self, Discover, KubernetesRequest};
 use super::diagnostic::Span;
 use super::model::{
     ChartRequest, ChartSource, Checksum, Component, FileRequest, FileSource, ImageRequest, ImageSource,
@@ -27,13 +28,36 @@ pub(crate) mod known {
         "variables",
         "components",
         "policy",
+        "kubernetes",
     ];
+    pub(crate) const KUBERNETES: &[&str] = &["version", "apiVersions"];
     pub(crate) const METADATA: &[&str] = &["name", "version", "channel", "sequence"];
     pub(crate) const COMPONENT: &[&str] = &[
-        "name", "when", "import", "images", "charts", "files", "k3s", "packages",
+        "name",
+        "when",
+        "import",
+        "images",
+        "charts",
+        "manifests",
+        "files",
+        "k3s",
+        "packages",
     ];
+    pub(crate) const IMAGES: &[&str] = &["add", "ignore", "confirm", "upstream"];
+    pub(crate) const IGNORE: &[&str] = &["match", "gap", "reason"];
     pub(crate) const IMAGE: &[&str] = &["ref", "platforms"];
-    pub(crate) const CHART: &[&str] = &["name", "repo", "oci", "path", "version", "values", "namespace"];
+    pub(crate) const CHART: &[&str] = &[
+        "name",
+        "repo",
+        "oci",
+        "path",
+        "version",
+        "release",
+        "values",
+        "namespace",
+        "discover",
+    ];
+    pub(crate) const DISCOVER: &[&str] = &["values", "toggles"];
     pub(crate) const FILE: &[&str] = &["url", "path", "to", "sha256", "checksums", "mode"];
     pub(crate) const PUBLISHED: &[&str] = &["url"];
     pub(crate) const K3S: &[&str] = &["version", "channel", "selinux"];
@@ -71,11 +95,12 @@ pub(crate) struct FileContent {
     pub(crate) platforms: Vec<Platform>,
     pub(crate) components: Vec<Entry>,
     pub(crate) policy: Vec<PolicyRule>,
+    pub(crate) kubernetes: Option<KubernetesRequest>,
 }
 
 /// One entry of `components`.
 pub(crate) enum Entry {
-    Component(Component),
+    Component(Box<Component>),
     Import { name: String, path: String, span: Span },
 }
 
@@ -111,11 +136,15 @@ pub(crate) fn file(
         .get("policy")
         .map(|node| self::policy(decoder, node, base))
         .unwrap_or_default();
+    let kubernetes = fields
+        .get("kubernetes")
+        .and_then(|node| deploy::kubernetes(decoder, node));
     Some(FileContent {
         metadata,
         platforms,
         components,
         policy,
+        kubernetes,
     })
 }
 
@@ -193,7 +222,7 @@ fn component(
     }
     let wanted = fields.get("when").is_none_or(|node| wanted(decoder, node));
     let entry = if let Some(import) = fields.get("import") {
-        for other in ["images", "charts", "files", "k3s", "packages"] {
+        for other in ["images", "charts", "manifests", "files", "k3s", "packages"] {
             if fields.get(other).is_some() {
                 decoder
                     .problem(
@@ -217,9 +246,10 @@ fn component(
                         name_node.span,
                         format!("the component holds nothing: `{}`", component.name),
                     )
-                    .help = Some("give it images, charts, files, k3s, packages or import".to_owned());
+                    .help =
+                    Some("give it images, charts, manifests, files, k3s, packages or import".to_owned());
             }
-            Entry::Component(component)
+            Entry::Component(Box::new(component))
         }
     };
     wanted.then_some(entry)
@@ -236,16 +266,17 @@ fn content(
         Some(node) => decoder.list(node),
         None => &[],
     };
-    let (images, charts, files, packages) = (
-        items("images"),
+    let (charts, manifests, files, packages) = (
         items("charts"),
+        items("manifests"),
         items("files"),
         items("packages"),
     );
-    let images = images
-        .iter()
-        .filter_map(|node| image(decoder, node, base))
-        .collect();
+    let (images, decisions) = match fields.get("images") {
+        Some(node) => deploy::images(decoder, node, base),
+        None => Default::default(),
+    };
+    let manifests = deploy::manifests(decoder, manifests, base);
     let charts = charts
         .iter()
         .filter_map(|node| chart(decoder, node, base))
@@ -259,7 +290,9 @@ fn content(
     Component {
         name,
         images,
+        decisions,
         charts,
+        manifests,
         files,
         k3s,
         packages,
@@ -267,7 +300,7 @@ fn content(
     }
 }
 
-fn image(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ImageRequest> {
+pub(crate) fn image(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ImageRequest> {
     let (name_node, platforms) = match &node.value {
         Value::Map(_) => {
             let fields = decoder.fields(node, "the image", known::IMAGE)?;
@@ -452,8 +485,18 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
         }
     };
     let values = decoder.texts(fields.get("values"));
+    let discover = match fields.get("discover") {
+        Some(node) => deploy::discover(decoder, node, base)?,
+        None => Discover::default(),
+    };
+    let release = match fields.get("release") {
+        Some(node) => Some(release(decoder, node)?),
+        None => None,
+    };
     Some(ChartRequest {
         source,
+        release,
+        discover,
         values: values.iter().map(|text| below(base, Path::new(text))).collect(),
         namespace: fields
             .get("namespace")
@@ -461,6 +504,23 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
             .map(str::to_owned),
         place: decoder.place(node_start(node)),
     })
+}
+
+/// The name of a release, which is the name of a Secret as well: at most 53 characters (Helm, "Release names").
+fn release(decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
+    let text = decoder.text(node)?;
+    let word = |part: &str| {
+        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        edge(part.chars().next()) && edge(part.chars().next_back()) && part.chars().all(inner)
+    };
+    if text.len() > 53 || !text.split('.').all(word) {
+        let message =
+            format!("a release is called with at most 53 lower-case letters, digits, '-' and '.': {text:?}");
+        decoder.problem(node.span, message);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Where a node starts; block mappings start where their first key does.

@@ -36,6 +36,18 @@ struct Manifest {
     components: Vec<Component>,
     /// Upstream signatures that are required.
     policy: Option<Policy>,
+    /// The cluster that charts are rendered for.
+    kubernetes: Option<Kubernetes>,
+}
+
+/// A cluster of Kubernetes.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct Kubernetes {
+    /// Its version, v1.34.5; that of k3s, or what Helm assumes, where none is given.
+    version: Option<String>,
+    /// API versions that it has besides those of Kubernetes: monitoring.coreos.com/v1.
+    api_versions: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -87,16 +99,54 @@ struct Component {
     when: Option<String>,
     /// The path of another manifest, whose components are taken over as NAME/theirs.
     import: Option<String>,
-    /// Container images.
-    images: Option<Vec<Image>>,
+    /// Container images: a list, or a mapping with what is decided about those that charts and manifests need.
+    images: Option<Images>,
     /// Helm charts.
     charts: Option<Vec<Chart>>,
+    /// The paths of files with objects of Kubernetes.
+    manifests: Option<Vec<String>>,
     /// Plain files.
     files: Option<Vec<File>>,
     /// A k3s release.
     k3s: Option<K3s>,
     /// Operating system packages.
     packages: Option<Vec<Packages>>,
+}
+
+/// Container images.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Images {
+    /// Those that are wanted.
+    Wanted(Vec<Image>),
+    /// Those that are wanted, and what is decided about those that are found.
+    Decided(ImageDecisions),
+}
+
+/// What is decided about images.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ImageDecisions {
+    /// Images that are wanted, whether they are found or not.
+    add: Option<Vec<Image>>,
+    /// What is not needed, although it is found.
+    ignore: Option<Vec<Ignore>>,
+    /// References, with *, that are needed although it is not sure.
+    confirm: Option<Vec<String>>,
+    /// Registries, or registries with a path, by those that charts call them: {registry.site.example: docker.io}.
+    upstream: Option<BTreeMap<String, String>>,
+}
+
+/// What is not needed: match or gap.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Ignore {
+    /// References, with *.
+    r#match: Option<String>,
+    /// The text or the place of what could not be told, with *.
+    gap: Option<String>,
+    /// Why it is not needed.
+    reason: String,
 }
 
 /// A container image.
@@ -133,10 +183,34 @@ struct Chart {
     path: Option<String>,
     /// A version or a range in Helm's syntax; the newest release where none is given.
     version: Option<Scalar>,
+    /// The name of the release; that of the chart where none is given.
+    release: Option<String>,
     /// Values files for installing it.
     values: Option<Vec<String>>,
     /// The namespace to install it into.
     namespace: Option<String>,
+    /// In which variants it is searched for images, besides as it is installed.
+    discover: Option<Discover>,
+}
+
+/// Variants of a chart.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Discover {
+    /// Values files that a site may give on top; each is a variant of its own.
+    values: Option<Vec<String>>,
+    /// all tries every switch that is off.
+    toggles: Option<Toggles>,
+}
+
+/// Which switches are tried.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Toggles {
+    /// Every one that is off.
+    All,
+    /// None.
+    None,
 }
 
 /// A plain file: from an address (url) or from this machine (path).
@@ -340,7 +414,11 @@ mod tests {
             ("", known::MANIFEST),
             ("Metadata", known::METADATA),
             ("Component", known::COMPONENT),
+            ("Kubernetes", known::KUBERNETES),
             ("ImageDetails", known::IMAGE),
+            ("ImageDecisions", known::IMAGES),
+            ("Ignore", known::IGNORE),
+            ("Discover", known::DISCOVER),
             ("Chart", known::CHART),
             ("File", known::FILE),
             ("Published", known::PUBLISHED),

@@ -53,7 +53,7 @@ fn unknown_fields() {
       |
     6 |   - {name: tools, image: [busybox]}
       |                   ^^^^^ did you mean `images`?
-      = help: the fields of the component are name, when, import, images, charts, files, k3s, packages
+      = help: the fields of the component are name, when, import, images, charts, manifests, files, k3s, packages
     "##);
     insta::assert_snapshot!(problems("components:\n  - name: tools\n    images:\n    - {ref: a, platform: [linux/amd64]}\n"), @r##"
     error: unknown field `platform` in the image
@@ -366,7 +366,7 @@ fn an_empty_component_is_most_likely_a_mistake() {
       |
     6 |   - name: tools
       |           ^^^^^
-      = help: give it images, charts, files, k3s, packages or import
+      = help: give it images, charts, manifests, files, k3s, packages or import
     "##);
 }
 
@@ -689,4 +689,99 @@ fn mistakes_in_packages() {
     );
     assert_eq!(problem("base: nothing"), "unknown base `nothing`");
     assert!(problem("pins: [{package: x, pin: version 1, priority: high}]").contains("invalid digit"));
+}
+
+#[test]
+fn decisions_about_images_are_read() {
+    let text = "components:
+  - name: stack
+    charts: [{path: chart, release: main, discover: {values: [a.yaml], toggles: all}}]
+    manifests: [crds.yaml]
+    images:
+      add: [busybox:1]
+      ignore: [{match: \"*/test\", reason: tests}, {gap: \"Calico*\", reason: none here}]
+      confirm: [ghcr.io/acme/app]
+      upstream: {site.example: docker.io, site.example/deep: ghcr.io/acme}
+kubernetes: {version: v1.34, apiVersions: [a/v1]}
+";
+    let effective = load_files(&[("airlock.yaml", &format!("{HEAD}{text}"))], &Inputs::default()).unwrap();
+    let [component] = effective.components.as_slice() else {
+        panic!("one component");
+    };
+    let decisions = &component.decisions;
+    assert_eq!(component.images.len(), 1);
+    assert_eq!((decisions.ignore.len(), decisions.confirm.len()), (2, 1));
+    let from = |text: &str| {
+        let reference = text.parse().unwrap();
+        let found = decisions
+            .upstream
+            .iter()
+            .find_map(|entry| entry.apply(&reference));
+        found.map(|reference| reference.to_string())
+    };
+    assert_eq!(from("site.example/deep/a:1").as_deref(), Some("ghcr.io/acme/a:1"));
+    assert_eq!(from("site.example/a/b:1").as_deref(), Some("docker.io/a/b:1"));
+    assert_eq!(from("site.example.org/a/b:1"), None);
+    let chart = component.charts.first().unwrap();
+    assert!(chart.discover.toggles);
+    assert_eq!(chart.release.as_deref(), Some("main"));
+    assert_eq!(effective.kubernetes.unwrap().version.as_deref(), Some("v1.34"));
+}
+
+#[test]
+fn decisions_that_cannot_be() {
+    insta::assert_snapshot!(problems("components:
+  - name: stack
+    charts: [{path: c, release: Main}, {path: c, discover: {toggles: some}}]
+    images:
+      ignore: [{match: a}, {reason: b}]
+      upstream: {\"https://a\": b}
+kubernetes: {version: latest}
+"), @r##"
+    error: a release is called with at most 53 lower-case letters, digits, '-' and '.': "Main"
+     --> airlock.yaml:7:33
+      |
+    7 |     charts: [{path: c, release: Main}, {path: c, discover: {toggles: some}}]
+      |                                 ^^^^
+
+    error: unknown choice of toggles `some`
+     --> airlock.yaml:7:70
+      |
+    7 |     charts: [{path: c, release: Main}, {path: c, discover: {toggles: some}}]
+      |                                                                      ^^^^ did you mean `none`?
+      = help: it must be all or none
+
+    error: missing field `reason` in what is ignored
+     --> airlock.yaml:9:16
+      |
+    9 |       ignore: [{match: a}, {reason: b}]
+      |                ^
+      = help: for example `reason: "only for tests"`
+
+    error: what is ignored is told by one of `match` and `gap`
+     --> airlock.yaml:9:29
+      |
+    9 |       ignore: [{match: a}, {reason: b}]
+      |                             ^^^^^^
+      = help: for example {match: "docker.io/acme/*", reason: "only for tests"}
+
+    error: this is not a registry, nor a registry with a path: "https://a"
+      --> airlock.yaml:10:18
+       |
+    10 |       upstream: {"https://a": b}
+       |                  ^^^^^^^^^^^
+
+    error: this is not a registry, nor a registry with a path: "b"
+      --> airlock.yaml:10:31
+       |
+    10 |       upstream: {"https://a": b}
+       |                               ^
+
+    error: this is not a version of Kubernetes: "latest"
+      --> airlock.yaml:11:23
+       |
+    11 | kubernetes: {version: latest}
+       |                       ^^^^^^
+       = help: for example v1.34.5
+    "##);
 }

@@ -29,6 +29,48 @@ pub(super) fn append_uint(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&buffer[at..]);
 }
 
+/// Each byte in decimal with a space behind it, and how long that is.
+const DECIMALS: [([u8; 4], u8); 256] = {
+    let mut out = [([b' '; 4], 0); 256];
+    let mut byte = 0_u8;
+    loop {
+        let [hundreds, tens, ones] = [b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10];
+        out[byte as usize] = match byte {
+            0..10 => ([ones, b' ', b' ', b' '], 2),
+            10..100 => ([tens, ones, b' ', b' '], 3),
+            100.. => ([hundreds, tens, ones, b' '], 4),
+        };
+        if byte == u8::MAX {
+            break out;
+        }
+        byte += 1;
+    }
+};
+
+/// How long bytes are that [`append_bytes`] appends.
+pub(super) fn bytes_length(bytes: &[u8]) -> usize {
+    let length = |byte: &u8| usize::from(DECIMALS[usize::from(*byte)].1);
+    bytes.iter().map(length).sum()
+}
+
+/// Appends each byte in decimal, with a space behind it. Some at a time are put together, so that each costs a move
+/// of four bytes and no more.
+pub(super) fn append_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    const TOGETHER: usize = 64;
+    let mut buffer = [0; 4 * TOGETHER];
+    for chunk in bytes.chunks(TOGETHER) {
+        let mut at = 0;
+        for byte in chunk {
+            let (decimal, length) = DECIMALS[usize::from(*byte)];
+            if let Some(place) = buffer.get_mut(at..at + 4) {
+                place.copy_from_slice(&decimal);
+            }
+            at += usize::from(length);
+        }
+        out.extend_from_slice(buffer.get(..at).unwrap_or_default());
+    }
+}
+
 /// A whole number as the verbs see it: bits, and whether the highest of them is a sign.
 #[derive(Clone, Copy)]
 pub(super) struct Whole {
@@ -175,4 +217,23 @@ fn character(bits: u64) -> char {
         .ok()
         .and_then(char::from_u32)
         .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_numbers_with_spaces_between() {
+        for count in [0, 1, 63, 64, 65, 256, 1000] {
+            let bytes: Vec<u8> = (0..=u8::MAX).rev().cycle().take(count).collect();
+            let expected = bytes
+                .iter()
+                .fold(String::new(), |text, byte| text + &format!("{byte} "));
+            let mut out = Vec::new();
+            append_bytes(&mut out, &bytes);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            assert_eq!(bytes_length(&bytes), expected.len());
+        }
+    }
 }

@@ -146,14 +146,10 @@ impl Printer<'_> {
         }
         if matches!(verb, 'v' | 'd') && self.flags == Flags::default() {
             // Whole files are printed so, where a chart has forgotten that they are no text.
-            let width = |byte: &u8| 2 + usize::from(*byte >= 10) + usize::from(*byte >= 100);
-            let length: usize = bytes.iter().map(width).sum();
+            let length = number::bytes_length(bytes);
             self.charge(length)?;
             self.out.reserve(length);
-            for byte in bytes {
-                number::append_uint(self.out, u64::from(*byte));
-                self.out.push(b' ');
-            }
+            number::append_bytes(self.out, bytes);
             if !bytes.is_empty() {
                 self.out.pop();
             }
