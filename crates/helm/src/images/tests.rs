@@ -51,7 +51,7 @@ fn texts_in_texts() {
 fn limits_are_told() {
     let mut finder = Finder::new(Limits {
         bytes: 100,
-        steps: 10,
+        steps: 50,
         findings: 1,
     });
     for _ in 0..3 {
