@@ -4,6 +4,7 @@ mod apt;
 mod args;
 mod bundles;
 mod clock;
+mod cluster;
 mod commands;
 mod failure;
 mod files;

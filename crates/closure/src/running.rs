@@ -51,6 +51,18 @@ pub enum Standing {
     Named,
 }
 
+/// In words that stand before who it is.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Runs => "run by",
+            Self::Wanted => "wanted by",
+            Self::Ended => "ended in",
+            Self::Named => "named in",
+        })
+    }
+}
+
 /// A place that names an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Use {

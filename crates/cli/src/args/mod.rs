@@ -123,7 +123,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Walk from upstream's signatures to every OS package of a bundle or store, offline
     Audit(AuditArgs),
-    /// Prove offline that every image of the charts and manifests of a bundle or store is there
+    /// Prove offline that every image of the charts and manifests of a bundle or store is there, and compare it with a
+    /// cluster
     Check(CheckArgs),
     /// Print what a bundle holds as an SBOM, with the licences of its OS packages
     Sbom(SbomArgs),
