@@ -105,10 +105,16 @@ async fn each(cluster: &mut Cluster, api: &Api, server: &Url, path: &str) -> Res
             )
             .hint("check that `server` of the kubeconfig is that of a cluster")
         })?;
-        next = listed.next;
-        if next.is_none() {
+        if listed.next.is_none() {
             return Ok(None);
         }
+        if listed.next == next {
+            break;
+        }
+        next = listed.next;
     }
-    Err(anyhow::anyhow!("the cluster answers without end: {path}").into())
+    Err(
+        Failure::from(anyhow::anyhow!("the cluster answers without end: {path}"))
+            .hint("check that `server` of the kubeconfig is that of a cluster"),
+    )
 }

@@ -112,10 +112,14 @@ fn yaml_and_typed_lists_and_streams_tell_the_same() {
     assert_eq!(listed.next.as_deref(), Some("on"));
     assert_eq!(told(&running), SEEN);
     // JSON objects one after the other, and each as a document of YAML, which JSON is.
-    let stream: String = items.iter().map(|item| format!("{item:#}\n")).collect();
-    assert_eq!(told(&read(&stream)), SEEN);
-    let documents: String = items.iter().map(|item| format!("---\n{item}\n")).collect();
-    assert_eq!(told(&read(&format!("# a comment\n{documents}---\n"))), SEEN);
+    let stream: Vec<String> = items.iter().map(|item| format!("{item:#}")).collect();
+    assert_eq!(told(&read(&stream.join("\n"))), SEEN);
+    let documents: Vec<String> = items.iter().map(ToString::to_string).collect();
+    let documents = documents.join("\n---\n");
+    assert_eq!(
+        told(&read(&format!("# a comment\n---\n{documents}\n---\n"))),
+        SEEN
+    );
     assert_eq!(told(&read(&format!("\u{feff}{PODS}"))), SEEN);
     let nested = serde_json::json!({"kind": "List", "apiVersion": "v1", "items": [typed, {"kind": "NodeList", "items": null}]});
     assert_eq!(told(&read(&nested.to_string())), SEEN);
