@@ -1,6 +1,7 @@
 //! What is seen from the command line, in one binary.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod deployments;
 mod desk;
 mod errors;
 mod faults;
