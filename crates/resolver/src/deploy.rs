@@ -9,7 +9,7 @@ use airlock_content::{MetadataSource, Origin, digest_of};
 use airlock_spec::deployment::{
     DeployedChart, DeployedFile, Deployment, Kubernetes, NeededImage, VERSION, resolve as lead,
 };
-use airlock_spec::lock::{Artifact, Kind, Pin, Source};
+use airlock_spec::lock::{Artifact, Kind, Lock, MAX_WHY, Pin, Source};
 use airlock_spec::manifest::{ChartRequest, Component, Effective, ImageSource, Place};
 use airlock_types::{Descriptor, Digest, Platform, Reference, annotation, json, media_type};
 use bytes::Bytes;
@@ -24,8 +24,6 @@ use crate::{chart, names};
 
 /// The largest values file or manifest that is read.
 pub(crate) const MAX_FILE: u64 = 64 << 20;
-/// How many places that need an image are told in a lock; its deployment has all of them.
-const MAX_WHY: usize = 8;
 /// The configuration of nothing.
 const EMPTY: &str = "{}";
 
@@ -493,4 +491,24 @@ pub(crate) fn request(manifest: &Effective, component: &Component, image: &Neede
         found: true,
         fingerprint: digest_of(b""),
     }
+}
+
+/// What was asked for the images that were found, as a lock has them.
+pub(crate) fn requests(manifest: &Effective, lock: &Lock) -> Vec<Request> {
+    let mut out = Vec::new();
+    for artifact in &lock.artifacts {
+        let Ok(deployment) = Deployment::of(artifact) else {
+            continue;
+        };
+        let mut components = manifest.components.iter();
+        let Some(component) = components.find(|component| component.name == deployment.component) else {
+            continue;
+        };
+        let carried = deployment
+            .images
+            .iter()
+            .filter(|image| image.decision.is_carried());
+        out.extend(carried.map(|image| request(manifest, component, image)));
+    }
+    out
 }

@@ -360,7 +360,14 @@ fn a_chart_is_locked_with_what_it_needs() {
     assert_eq!(shop.images(), NEEDED.map(str::to_owned).into());
     let said = ok(shop.session.run(&["why", "acme/backup"]));
     assert!(
-        said.contains("because of shop → charts[0] → shop templates/shop.yaml, Deployment shop-shop, spec.template.spec.containers[0].args[0]"),
+        said.contains("image docker.io/acme/backup:1.2\n  probable for shop, carried\n    because of charts[0] → shop templates/shop.yaml, Deployment shop-shop, spec.template.spec.containers[0].args[0] [argument]\n"),
+        "{said}"
+    );
+    let said = ok(shop.session.run(&["why", "exporter"]));
+    assert!(
+        said.contains(
+            "image ghcr.io/acme/exporter:2\n  possible for shop, not carried, since nobody has confirmed it\n"
+        ),
         "{said}"
     );
     ok(shop.lock(&["--check"]));
