@@ -8,5 +8,6 @@ mod faults;
 mod guarded;
 mod hostile;
 mod secrets;
+mod served_charts;
 mod template;
 mod upstream;
