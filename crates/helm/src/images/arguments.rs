@@ -1,5 +1,7 @@
 //! Command lines, and variables of the environment.
 
+use std::collections::BTreeSet;
+
 use super::Rule;
 use super::compose::{Around, Composed, Part, compose};
 use super::embedded;
@@ -144,7 +146,7 @@ pub(super) fn loose(walker: &mut Walker<'_>, script: &str, scope: Scope, [named,
 }
 
 /// Variables that are one image together, `X_REPOSITORY` and `X_TAG`; gives the places of those that are used up.
-pub(super) fn variables(walker: &mut Walker<'_>, list: &List, scope: Scope) -> Vec<usize> {
+pub(super) fn variables(walker: &mut Walker<'_>, list: &List, scope: Scope) -> BTreeSet<usize> {
     let mut flags: Vec<(usize, Key, String)> = Vec::new();
     for (at, item) in list.iter().enumerate() {
         if let Value::Map(map) = item
@@ -157,7 +159,7 @@ pub(super) fn variables(walker: &mut Walker<'_>, list: &List, scope: Scope) -> V
             }
         }
     }
-    let mut done = Vec::new();
+    let mut done = BTreeSet::new();
     for (at, written) in together(&flags) {
         if let Some(read) = text::read(&written) {
             walker.index(at, |walker| {
@@ -165,7 +167,7 @@ pub(super) fn variables(walker: &mut Walker<'_>, list: &List, scope: Scope) -> V
                     walker.add(read.reference, Rule::Environment, &written, scope);
                 });
             });
-            done.push(at);
+            done.insert(at);
         }
     }
     done

@@ -1,5 +1,7 @@
 //! References that are written in several keys: registry, repository, tag and digest.
 
+use std::collections::BTreeSet;
+
 use super::text::{Strength, read};
 use super::words::{Key, Role, holds_no_images};
 
@@ -46,15 +48,17 @@ pub(super) fn compose(parts: &[Part<'_>], around: Around) -> Vec<Composed> {
     if order.len() < 2 && !around.below_image {
         return Vec::new();
     }
+    let open: BTreeSet<&str> = parts
+        .iter()
+        .filter(|part| part.key.role == Role::Repository && part.text.is_empty())
+        .map(|part| part.key.prefix.as_str())
+        .collect();
     order.sort_by(|a, b| (&a.key.prefix, a.at).cmp(&(&b.key.prefix, b.at)));
     order
         .chunk_by(|a, b| a.key.prefix == b.key.prefix)
         .filter_map(|group| {
             let prefix = group.first()?.key.prefix.as_str();
-            let open = |part: &Part<'_>| {
-                part.key.role == Role::Repository && part.key.prefix == prefix && part.text.is_empty()
-            };
-            one(group, around, parts.iter().any(open))
+            one(group, around, open.contains(prefix))
         })
         .collect()
 }

@@ -26,7 +26,7 @@ pub(super) struct Read {
 }
 
 /// The longest that a reference can be, digest included.
-const LONGEST: usize = 512;
+pub(super) const LONGEST: usize = 512;
 
 /// Hosts of code, of names and of types, which are no registries.
 const NO_REGISTRIES: &[&str] = &[

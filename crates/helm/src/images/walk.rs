@@ -122,6 +122,10 @@ impl<'s> Walker<'s> {
 
     pub(super) fn map(&mut self, map: &Map, scope: Scope) {
         let entries = map.entries();
+        let steps = entries.iter().map(|(name, value)| scanned(name) + steps(value));
+        if !self.sink.step(steps.sum(), &self.source) {
+            return;
+        }
         let mut done = vec![false; entries.len()];
         self.named_value(&entries, &mut done, scope);
         self.docker_image(&entries, &mut done, scope);
@@ -237,6 +241,9 @@ impl<'s> Walker<'s> {
     }
 
     fn list(&mut self, list: &List, scope: Scope) {
+        if !self.sink.step(list.iter().map(steps).sum(), &self.source) {
+            return;
+        }
         let done = arguments::variables(self, list, scope);
         for (at, item) in list.iter().enumerate() {
             if done.contains(&at) {
@@ -287,6 +294,18 @@ impl<'s> Walker<'s> {
         let object = self.object.as_ref();
         object.is_some_and(|object| object.api_version.split('/').next() == Some(group))
     }
+}
+
+/// What a value costs where it stands; the same value may stand in very many places.
+fn steps(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => scanned(text),
+        _ => 1,
+    }
+}
+
+fn scanned(text: &Str) -> u64 {
+    1 + text.len() as u64 / 16
 }
 
 /// The text of a key; empty if there is none.

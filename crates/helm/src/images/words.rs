@@ -190,6 +190,11 @@ pub(super) fn words(name: &[u8]) -> Vec<String> {
     words
 }
 
+/// Whether the words of a key say something.
+pub(super) fn say(name: &[u8], something: fn(&str) -> bool) -> bool {
+    name.len() <= LONGEST && something(&words(name).join(" "))
+}
+
 /// Whether a flag or a variable names an image, wherever in its name: `--sidecar-image-ref`, `IMAGE_CSI`.
 pub(super) fn mentions_image(name: &[u8]) -> bool {
     let words = words(name);

@@ -2,7 +2,7 @@
 
 use super::super::compose::{Around, Composed, Part, compose};
 use super::super::found::{Content, Gap};
-use super::super::text::{self, Strength};
+use super::super::text::{self, LONGEST, Strength};
 use super::super::words::{self, Key};
 use super::super::{Rule, arguments};
 use super::{Scope, Trust, Walker, scalar, text_of};
@@ -220,6 +220,10 @@ impl Walker<'_> {
         let variant = text_of(map, "variant");
         if !variant.is_empty() && !tag.ends_with(&variant) {
             tag = format!("{tag}-{variant}");
+        }
+        // It is written as often as there are images below.
+        if tag.len() > LONGEST {
+            return false;
         }
         self.hubs.push((hub, tag));
         true

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::super::found::{Content, Gap, Object};
 use super::super::sink::{Fact, whole};
-use super::super::{Rule, embedded, text};
+use super::super::text::{self, LONGEST};
+use super::super::{Rule, embedded};
 use super::{HOLDERS, Scope, Trust, Walker, text_of};
 use crate::format::deeper;
 use crate::value::{Map, Value};
@@ -64,7 +65,8 @@ impl Walker<'_> {
             ("upgrade.cattle.io", "Plan") => {
                 if let Some(Value::Map(spec)) = map.get(b"spec") {
                     let version = text_of(&spec, "version").replace('+', "-");
-                    self.version = Some(version).filter(|version| !version.is_empty());
+                    // It is written as often as there are images in the plan.
+                    self.version = Some(version).filter(|version| (1..=LONGEST).contains(&version.len()));
                 }
                 self.value(&Value::Map(map.clone()), scope);
                 self.version = None;
@@ -110,7 +112,9 @@ impl Walker<'_> {
         };
         let data = if encoded {
             let decoded = data.entries().into_iter().filter_map(|(key, value)| match value {
-                Value::String(text) => Some((key, Value::string(embedded::decode(&text)?))),
+                Value::String(text) if self.sink.take(text.len(), &self.source) => {
+                    Some((key, Value::string(embedded::decode(&text)?)))
+                }
                 _ => None,
             });
             Map::new(data.map_type(), decoded)

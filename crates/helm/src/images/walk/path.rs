@@ -1,6 +1,7 @@
 //! Where the walk is.
 
 use super::Walker;
+use crate::format::lossy;
 use crate::images::found::Place;
 use crate::images::sink::first;
 use crate::images::words;
@@ -14,6 +15,10 @@ pub(super) enum Step {
     /// Into a document inside a string, or to what is said in words.
     Into(String),
 }
+
+/// A path, and each key of it, is shown as far as anybody reads: there may be very many below a long one.
+const LONGEST: usize = 1000;
+const LONGEST_KEY: usize = 200;
 
 impl Walker<'_> {
     /// Does something below a key.
@@ -47,14 +52,12 @@ impl Walker<'_> {
 
     /// Whether the key that the walk is at says something.
     pub(super) fn below(&self, says: fn(&str) -> bool) -> bool {
-        self.last_but(0)
-            .is_some_and(|key| says(&words::words(key).join(" ")))
+        self.last_but(0).is_some_and(|key| words::say(key, says))
     }
 
     /// The same of the key above.
     pub(super) fn below_parent(&self, says: fn(&str) -> bool) -> bool {
-        self.last_but(1)
-            .is_some_and(|key| says(&words::words(key).join(" ")))
+        self.last_but(1).is_some_and(|key| words::say(key, says))
     }
 
     pub(super) fn parent_is(&self, name: &str) -> bool {
@@ -73,20 +76,25 @@ impl Walker<'_> {
     pub(in crate::images) fn place(&self) -> Place {
         let mut path = String::new();
         for step in &self.path {
+            if path.len() > LONGEST {
+                path.push('…');
+                break;
+            }
             match step {
                 Step::Key(key) => {
-                    let key = key.text();
+                    let start = key.get(..4 * LONGEST_KEY).unwrap_or(key);
+                    let text = lossy(start);
+                    let key = first(&text, LONGEST_KEY);
                     let simple = key
                         .bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
                     if !simple || key.is_empty() {
-                        // Shown as far as anybody reads it.
-                        path.push_str(&format!("[{:?}]", first(&key, 200)));
+                        path.push_str(&format!("[{key:?}]"));
                     } else {
                         if !path.is_empty() && !path.ends_with(' ') {
                             path.push('.');
                         }
-                        path.push_str(&key);
+                        path.push_str(key);
                     }
                 }
                 Step::Index(at) => path.push_str(&format!("[{at}]")),
