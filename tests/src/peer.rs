@@ -34,7 +34,7 @@ pub fn skip(reason: &str) {
 }
 
 /// Reports something left out, required or not.
-pub(crate) fn note(line: &str) {
+pub fn note(line: &str) {
     // Straight to the descriptor: the `eprintln!` of a passing test is never shown.
     let _ = writeln!(std::io::stderr(), "{line}");
     if let Some(log) = std::env::var_os("AIRLOCK_SKIPPED_LOG") {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use airlock_content::BlobRead;
 use airlock_helm::chart::{Chart, LoadError, Profile};
 use airlock_helm::render::ValueSources;
-use airlock_spec::deployment::{DeployedChart, DeployedFile, Deployment};
+use airlock_spec::deployment::{Decision, DeployedChart, DeployedFile, Deployment};
 use airlock_types::Digest;
 use bytes::Bytes;
 
@@ -88,8 +88,8 @@ impl Contents for BTreeMap<Digest, Bytes> {
 
 /// What the deployment needs if it is rendered now: by the rules of this version, and with the values that a site adds.
 ///
-/// What was decided about an image stays; one that was not there when the lock was made is needed unless it is only
-/// possible.
+/// What a person decided about an image stays, unless it is surer now that it is needed. All else is needed unless it is
+/// only possible.
 pub fn again(
     contents: &dyn Contents,
     deployment: &Deployment,
@@ -116,9 +116,19 @@ pub fn again(
         .map(|image| (&image.reference, image))
         .collect();
     for image in &mut images {
-        if let Some(before) = before.get(&image.reference) {
+        let Some(before) = before.get(&image.reference) else {
+            continue;
+        };
+        image.platforms.clone_from(&before.platforms);
+        // A person decided about what was known then: that something which was off is not needed says nothing once it
+        // is on.
+        let decided = match before.decision {
+            Decision::Confirmed => true,
+            Decision::Ignored { .. } => image.certainty >= before.certainty,
+            Decision::Carried | Decision::Open => false,
+        };
+        if decided {
             image.decision = before.decision.clone();
-            image.platforms.clone_from(&before.platforms);
         }
     }
     for gap in &mut gaps {

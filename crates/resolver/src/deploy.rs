@@ -1,33 +1,30 @@
 //! What components install: charts rendered with their values, manifests, and the images that both need.
 
+mod inputs;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use airlock_closure::{Entry, Limits, Needs, chart_needs, decide, gather, manifests};
-use airlock_content::{MetadataSource, Origin, digest_of};
-use airlock_spec::deployment::{
-    DeployedChart, DeployedFile, Deployment, Kubernetes, NeededImage, VERSION, resolve as lead,
-};
-use airlock_spec::lock::{Artifact, Kind, Pin, Source};
-use airlock_spec::manifest::{ChartRequest, Component, Effective, ImageSource, Place};
-use airlock_types::{Descriptor, Digest, Platform, Reference, annotation, json, media_type};
-use bytes::Bytes;
+use airlock_content::{MetadataSource, digest_of};
+use airlock_spec::deployment::{DeployedChart, Deployment, NeededImage, resolve as lead};
+use airlock_spec::lock::{Artifact, Kind, Lock, MAX_WHY, Pin};
+use airlock_spec::manifest::{Component, Effective, ImageSource, Place};
+use airlock_types::{Descriptor, Platform, Reference, annotation, json, media_type};
 use serde_json::json;
 
+use self::inputs::{Inputs, inputs};
 use crate::ask::Asker;
 use crate::content;
 use crate::error::{Cause, Failure, What};
+use crate::names;
 use crate::pins::sorted;
 use crate::request::{Ask, Request};
-use crate::{chart, names};
 
-/// The largest values file or manifest that is read.
-pub(crate) const MAX_FILE: u64 = 64 << 20;
-/// How many places that need an image are told in a lock; its deployment has all of them.
-const MAX_WHY: usize = 8;
 /// The configuration of nothing.
 const EMPTY: &str = "{}";
+
+pub(crate) use self::inputs::MAX_FILE;
 
 /// What a component installs, and the images that are wanted for it.
 pub(crate) struct Deployed {
@@ -36,17 +33,6 @@ pub(crate) struct Deployed {
     pub(crate) images: Vec<NeededImage>,
     /// Decisions that were about nothing.
     pub(crate) idle: Vec<String>,
-}
-
-/// Everything that decides what is found.
-struct Inputs<'a> {
-    component: &'a Component,
-    document: Deployment,
-    /// The chart artifacts, in the order of the document's charts.
-    charts: Vec<&'a Artifact>,
-    contents: BTreeMap<Digest, Bytes>,
-    pins: Vec<Pin>,
-    fingerprint: Digest,
 }
 
 /// What is the same for all components.
@@ -60,19 +46,6 @@ pub(crate) struct Around<'a> {
 /// Whether a component installs anything.
 pub(crate) fn installs(component: &Component) -> bool {
     !component.charts.is_empty() || !component.manifests.is_empty()
-}
-
-/// The cluster that a manifest is for.
-fn kubernetes(manifest: &Effective) -> Kubernetes {
-    let said = manifest.kubernetes.clone().unwrap_or_default();
-    let k3s = || {
-        let mut components = manifest.components.iter();
-        components.find_map(|component| component.k3s.as_ref()?.version.clone())
-    };
-    Kubernetes {
-        version: said.version.or_else(k3s),
-        api_versions: said.api_versions,
-    }
 }
 
 impl Around<'_> {
@@ -165,154 +138,6 @@ fn failure(component: &Component, place: &Place, cause: Cause) -> Failure {
         needed_by: Vec::new(),
         place: Some(place.clone()),
         cause,
-    }
-}
-
-/// Reads the files of a component, and describes what it installs.
-async fn inputs<'a, S: MetadataSource>(
-    asker: &Asker<'_, S>,
-    around: &'a Around<'_>,
-    component: &'a Component,
-) -> Result<Option<Inputs<'a>>, Vec<Failure>> {
-    let mut files = Files {
-        contents: BTreeMap::new(),
-        pins: Vec::new(),
-        failures: Vec::new(),
-    };
-    let mut document = Deployment {
-        version: VERSION,
-        component: component.name.clone(),
-        platforms: around.manifest.platforms.clone(),
-        kubernetes: kubernetes(around.manifest),
-        charts: Vec::new(),
-        manifests: Vec::new(),
-        images: Vec::new(),
-        gaps: Vec::new(),
-    };
-    let mut charts = Vec::new();
-    let mut all = true;
-    for (at, request) in component.charts.iter().enumerate() {
-        let entry = format!("charts[{at}]");
-        let what = format!("{entry} → values");
-        let values = files
-            .read(asker, component, &request.values, &what, &request.place)
-            .await;
-        let what = format!("{entry} → discover");
-        let variants = files
-            .read(asker, component, &request.discover.values, &what, &request.place)
-            .await;
-        let Some(artifact) = around.chart(component, at) else {
-            all = false;
-            continue;
-        };
-        document.charts.push(
-            deployed(entry, request, artifact, values, variants)
-                .map_err(|cause| vec![failure(component, &request.place, cause)])?,
-        );
-        charts.push(artifact);
-    }
-    for (at, request) in component.manifests.iter().enumerate() {
-        let what = format!("manifests[{at}]");
-        let paths = std::slice::from_ref(&request.path);
-        let read = files.read(asker, component, paths, &what, &request.place).await;
-        document.manifests.extend(read);
-    }
-    if !files.failures.is_empty() {
-        return Err(files.failures);
-    }
-    if !all {
-        return Ok(None);
-    }
-    let fingerprint = json!({
-        "deployment": document,
-        "rules": airlock_closure::RULES,
-        "version": around.manifest.metadata.version,
-    });
-    Ok(Some(Inputs {
-        component,
-        document,
-        charts,
-        contents: files.contents,
-        pins: files.pins,
-        fingerprint: digest_of(&json::to_canonical(&fingerprint)),
-    }))
-}
-
-fn deployed(
-    entry: String,
-    request: &ChartRequest,
-    artifact: &Artifact,
-    values: Vec<DeployedFile>,
-    variants: Vec<DeployedFile>,
-) -> Result<DeployedChart, Cause> {
-    let not_a_chart = || Cause::NotAChart(artifact.root.media_type.clone());
-    let archive = chart::archive_of(artifact).ok_or_else(not_a_chart)?;
-    let repository = artifact.reference.repository.name.as_str();
-    let name = repository.rsplit('/').next().unwrap_or(repository).to_owned();
-    Ok(DeployedChart {
-        entry,
-        release: request.release.clone().unwrap_or_else(|| name.clone()),
-        name,
-        reference: artifact.reference.clone(),
-        archive,
-        namespace: request.namespace.clone().unwrap_or_else(|| "default".to_owned()),
-        values,
-        variants,
-        toggles: request.discover.toggles,
-    })
-}
-
-/// Files of this machine that travel with a deployment.
-struct Files {
-    contents: BTreeMap<Digest, Bytes>,
-    pins: Vec<Pin>,
-    failures: Vec<Failure>,
-}
-
-impl Files {
-    async fn read<S: MetadataSource>(
-        &mut self,
-        asker: &Asker<'_, S>,
-        component: &Component,
-        paths: &[PathBuf],
-        what: &str,
-        place: &Place,
-    ) -> Vec<DeployedFile> {
-        let mut out = Vec::new();
-        for path in paths {
-            match self.one(asker, path).await {
-                Ok(file) => out.push(file),
-                Err(cause) => self.failures.push(Failure {
-                    kind: What::Part,
-                    name: path.display().to_string(),
-                    needed_by: vec![format!("{} → {what}", component.name)],
-                    place: Some(place.clone()),
-                    cause,
-                }),
-            }
-        }
-        out
-    }
-
-    async fn one<S: MetadataSource>(
-        &mut self,
-        asker: &Asker<'_, S>,
-        path: &Path,
-    ) -> Result<DeployedFile, Cause> {
-        let origin = Origin::File(asker.folder.join(path));
-        let facts = asker.file(&origin, None).await?;
-        let descriptor = Descriptor::new(media_type::OCTET_STREAM, facts.digest, facts.size);
-        let bytes = asker.blob(&origin, &descriptor, MAX_FILE).await?;
-        let mut pin = Pin::of(&descriptor);
-        pin.source = Some(Source::File {
-            path: path.to_owned(),
-        });
-        self.pins.push(pin);
-        self.contents.insert(facts.digest, bytes);
-        Ok(DeployedFile {
-            path: path.display().to_string(),
-            digest: facts.digest,
-        })
     }
 }
 
@@ -493,4 +318,24 @@ pub(crate) fn request(manifest: &Effective, component: &Component, image: &Neede
         found: true,
         fingerprint: digest_of(b""),
     }
+}
+
+/// What was asked for the images that were found, as a lock has them.
+pub(crate) fn requests(manifest: &Effective, lock: &Lock) -> Vec<Request> {
+    let mut out = Vec::new();
+    for artifact in &lock.artifacts {
+        let Ok(deployment) = Deployment::of(artifact) else {
+            continue;
+        };
+        let mut components = manifest.components.iter();
+        let Some(component) = components.find(|component| component.name == deployment.component) else {
+            continue;
+        };
+        let carried = deployment
+            .images
+            .iter()
+            .filter(|image| image.decision.is_carried());
+        out.extend(carried.map(|image| request(manifest, component, image)));
+    }
+    out
 }

@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use crate::ask::Asker;
 use crate::chart::{archive_of, index_url, range};
+use crate::deploy;
 use crate::error::{Cause, ResolveErrors};
 use crate::packages;
-use crate::request::{Ask, Request, plan};
+use crate::request::{Ask, Request, found, plan};
 use crate::resolve::Options;
 
 /// Something locked that upstream has news about.
@@ -51,7 +52,9 @@ pub async fn outdated<S: MetadataSource>(
     source: &S,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Outdated>, ResolveErrors> {
-    let (requests, _) = plan(manifest, options.referrers);
+    let (mut requests, _) = plan(manifest, options.referrers);
+    let of_deployments = deploy::requests(manifest, lock);
+    requests.extend(found(of_deployments, options.referrers));
     let wanted = requests.len();
     let asker = Asker::new(source, options, reporter);
     let asker = &asker;

@@ -16,13 +16,16 @@ mod views;
 
 pub use views::{
     ArtifactTree, Change, ComponentTree, Difference, Entry, Found, PackagesTree, ReferrerTree, Tree, Why,
-    WhyPackage, diff, tree, why,
+    WhyNeeded, WhyPackage, diff, tree, why,
 };
 
 /// The format that this version writes. A reader refuses a higher `version` and accepts a higher `revision`.
 pub const VERSION: u32 = 1;
 /// Counts additions that older readers may ignore.
 pub const REVISION: u32 = 0;
+
+/// How many places that need an image are told in [`Artifact::why`]; its deployment has all of them.
+pub const MAX_WHY: usize = 8;
 
 /// A lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use airlock_bundle::Document;
 use airlock_content::{BlobRead, Reporter, digest_of};
 use airlock_packer::{Importer, NoCache, Options, Output, PackError, PackReport, Signatures, pack};
-use airlock_resolver::{ProveError, Update, prove};
+use airlock_resolver::{ProveError, ResolveErrors, Update, prove};
 use airlock_spec::documents::{self, Licences};
 use airlock_spec::lock::Lock;
 use airlock_store::Store;
@@ -206,7 +206,7 @@ impl Packing<'_> {
         };
         let missing = prove(lock, &options, self.sources, &have).await;
         let missing = missing.map_err(|error| match error {
-            ProveError::Contents(errors) => super::lock::unresolved(errors),
+            ProveError::Contents(errors) => not_proved(&errors),
             error @ ProveError::Deployment(_) => error.into(),
         })?;
         if missing.is_empty() {
@@ -223,6 +223,30 @@ impl Packing<'_> {
             }
         }
         Err(Failure::no(anyhow::anyhow!(text)).hint("run `airlock lock`, and review the change"))
+    }
+}
+
+/// What is installed from a lock and cannot be rendered again.
+fn not_proved(errors: &ResolveErrors) -> Failure {
+    let mut text = match errors.failures.len() {
+        1 => "1 thing that is installed from the lock cannot be had".to_owned(),
+        count => format!("{count} things that are installed from the lock cannot be had"),
+    };
+    for failure in &errors.failures {
+        let _ = write!(text, "\n\n  {}{}", failure.kind, failure.name);
+        for place in &failure.needed_by {
+            let _ = write!(text, "\n    needed by {place}");
+        }
+        let mut cause: Option<&dyn std::error::Error> = Some(&failure.cause);
+        while let Some(error) = cause {
+            let _ = write!(text, "\n    {error}");
+            cause = error.source();
+        }
+    }
+    Failure {
+        exit: Exit::Partial,
+        error: anyhow::anyhow!(text),
+        hint: errors.failures.iter().find_map(|failure| failure.cause.hint()),
     }
 }
 

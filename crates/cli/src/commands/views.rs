@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use airlock_spec::deployment::Decision;
 use airlock_spec::lock::{Difference, Entry, Found, Tree, Why, WhyPackage, diff, tree, why};
 use airlock_spec::packages::PackageChange;
 use airlock_types::{ByteSize, Platform};
@@ -28,7 +29,7 @@ fn why_text(found: &Why) -> String {
     let mut out = format!("{} {}\n", found.kind, found.reference);
     if let Some(digest) = &found.digest {
         let what = match found.found {
-            Found::Artifact => "is its root",
+            Found::Artifact | Found::NotCarried => "is its root",
             Found::Manifest => "is a manifest of it",
             Found::Blob | Found::Package => "is a blob of it",
             Found::Referrer => "is a signature, attestation or SBOM of it",
@@ -52,6 +53,18 @@ fn why_text(found: &Why) -> String {
     }
     for path in &found.why {
         let _ = writeln!(out, "  because of {path}");
+    }
+    for needed in &found.needed {
+        let becomes = match &needed.decision {
+            Decision::Carried => "carried".to_owned(),
+            Decision::Confirmed => "confirmed".to_owned(),
+            Decision::Ignored { reason } => format!("not carried: {reason}"),
+            Decision::Open => "not carried, since nobody has confirmed it".to_owned(),
+        };
+        let _ = writeln!(out, "  {} for {}, {becomes}", needed.certainty, needed.component);
+        for need in &needed.needs {
+            let _ = writeln!(out, "    because of {need} [{}]", need.rule);
+        }
     }
     out
 }

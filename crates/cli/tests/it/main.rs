@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod cluster;
+mod deployments;
 mod desk;
 mod errors;
 mod faults;
 mod guarded;
 mod hostile;
 mod secrets;
+mod served_charts;
 mod template;
 mod upstream;

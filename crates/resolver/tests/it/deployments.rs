@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use airlock_content::{Silent, digest_of};
 use airlock_helm::{ChartFile, package};
-use airlock_resolver::{CheckError, Options, Update, check, resolve};
+use airlock_resolver::{CheckError, Options, Update, check, outdated, resolve};
 use airlock_spec::deployment::{Decision, Deployment};
 use airlock_spec::lock::{Kind, Lock};
 use airlock_spec::manifest::Effective;
@@ -325,6 +325,41 @@ async fn a_lock_is_checked_without_rendering() {
         "{drift}"
     );
     assert!(drift.surplus.contains(&"stack".to_owned()), "{drift}");
+}
+
+#[tokio::test]
+async fn news_about_images_of_charts_are_told() {
+    let mut memory = world(ALL);
+    let wanted = stack("}]\n");
+    let lock = lock_of(&memory, &wanted).await.unwrap();
+    let newer = multi_arch(&mut memory, "example.org/web", "newer");
+    memory.tag("example.org/web", "2", &newer.root);
+    let news = outdated(&wanted, &lock, &Options::default(), &memory, &Silent)
+        .await
+        .unwrap();
+    let news: Vec<_> = news
+        .iter()
+        .map(|one| (one.name.as_str(), one.newest.as_deref(), one.moved))
+        .collect();
+    assert_eq!(news, [("example.org/web:1", Some("2"), Some(newer.root.digest))]);
+    // By name, they are looked up again.
+    let names = Update::Names(vec!["web".to_owned()]);
+    let updated = resolve(
+        &wanted,
+        Some(&lock),
+        &names,
+        &Options::default(),
+        &memory,
+        &Silent,
+    )
+    .await
+    .unwrap();
+    let web = updated
+        .artifacts
+        .iter()
+        .find(|artifact| artifact.name == "example.org/web:1")
+        .unwrap();
+    assert_eq!(web.root.digest, newer.root.digest);
 }
 
 #[tokio::test]

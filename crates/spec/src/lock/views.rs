@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use airlock_types::{Digest, Platform, Reference};
 use serde::Serialize;
 
+mod needed;
+
+pub use needed::WhyNeeded;
+
 use super::{Artifact, Kind, Lock, Pin, Totals};
 use crate::packages::{DebPackage, DebSet, PackageChange, changes};
 
@@ -28,6 +32,9 @@ pub struct Why {
     /// The OS package found, where one was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<WhyPackage>,
+    /// The charts and manifests that need it, of an image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<WhyNeeded>,
 }
 
 /// An OS package of an artifact.
@@ -62,22 +69,30 @@ pub enum Found {
     ReferrerPart,
     /// A child of its index that is not carried.
     LeftOut,
+    /// An image that charts or manifests need, and that is not in the lock.
+    NotCarried,
 }
 
 /// Finds what `query` is and who wants it: a name, a reference or a repository (whole, or its last words), an OS package,
 /// or a digest or the beginning of its hex (six digits at least).
 pub fn why(lock: &Lock, query: &str) -> Vec<Why> {
     let digest = DigestQuery::parse(query);
+    let deployments = needed::deployments(lock);
     let mut out = Vec::new();
     for artifact in &lock.artifacts {
-        let answer = |found, digest| Why {
-            kind: artifact.kind,
-            name: artifact.name.clone(),
-            reference: artifact.reference.clone(),
-            why: artifact.why.clone(),
-            found,
-            digest,
-            package: None,
+        let answer = |found, digest| {
+            let mut why = artifact.why.clone();
+            let needed = needed::needed(artifact, &deployments, &mut why);
+            Why {
+                kind: artifact.kind,
+                name: artifact.name.clone(),
+                reference: artifact.reference.clone(),
+                why,
+                found,
+                digest,
+                package: None,
+                needed,
+            }
         };
         if is_called(artifact, query) {
             out.push(answer(Found::Artifact, None));
@@ -95,6 +110,9 @@ pub fn why(lock: &Lock, query: &str) -> Vec<Why> {
             }
         }
     }
+    out.extend(needed::not_carried(&deployments, &|reference| {
+        is_reference(reference, query)
+    }));
     out
 }
 
@@ -117,15 +135,18 @@ fn packages(artifact: &Artifact, name: &str) -> Vec<WhyPackage> {
 }
 
 fn is_called(artifact: &Artifact, query: &str) -> bool {
-    let reference = artifact.reference.to_string();
-    let repository = artifact.reference.repository.to_string();
+    artifact.name == query || is_reference(&artifact.reference, query)
+}
+
+/// Whether a reference or its repository ends with these words.
+fn is_reference(reference: &Reference, query: &str) -> bool {
     let ends_with_words = |text: &str| {
         !query.is_empty()
             && text
                 .strip_suffix(query)
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
     };
-    artifact.name == query || ends_with_words(&reference) || ends_with_words(&repository)
+    ends_with_words(&reference.to_string()) || ends_with_words(&reference.repository.to_string())
 }
 
 /// Everything that an artifact names, with what it is there.

@@ -173,7 +173,8 @@ fn answer(head: &str, has_certificate: bool, shared: &Shared) -> (u16, String) {
         .token
         .as_ref()
         .is_some_and(|token| authorization == Some(&format!("Bearer {token}")));
-    if !by_token && !(rules.wants_certificate && has_certificate) {
+    let by_certificate = rules.wants_certificate && has_certificate;
+    if !by_token && !by_certificate {
         // As unkind as a server can be: it repeats what it was told.
         return (401, json!({"kind": "Status", "message": head}).to_string());
     }
