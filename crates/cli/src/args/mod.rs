@@ -149,7 +149,7 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
-    /// Render a Helm chart as `helm template` does, without Helm, a cluster or the Internet
+    /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
     Demo(DemoArgs),
