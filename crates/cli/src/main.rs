@@ -3,6 +3,7 @@
 mod apt;
 mod args;
 mod bundles;
+mod charts;
 mod clock;
 mod commands;
 mod failure;
@@ -18,6 +19,7 @@ mod repository_key;
 mod sources;
 mod tls;
 mod upstreams;
+mod values;
 
 use std::process::ExitCode;
 
