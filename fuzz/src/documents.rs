@@ -1,11 +1,13 @@
 //! Parsers of texts and documents.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use airlock_helm::{ChartMetadata, IgnoreRules, LooseVersion, VersionRange};
+use airlock_spec::deployment::Deployment;
 use airlock_spec::index::BundleIndex;
 use airlock_spec::inventory::Inventory;
 use airlock_spec::lock::{self as locks, Lock};
@@ -98,7 +100,7 @@ pub fn lock(input: &[u8]) {
     }
 }
 
-/// `airlock.json` and receipts, as documents.
+/// `airlock.json`, receipts, inventories and deployments, as documents.
 pub fn index(input: &[u8]) {
     if let Ok(index) = BundleIndex::from_bytes(input) {
         assert_eq!(BundleIndex::from_bytes(&index.to_bytes()).ok(), Some(index));
@@ -114,6 +116,27 @@ pub fn index(input: &[u8]) {
         assert_eq!(found.count(), inventory.packages.len());
         let text = inventory.to_text().unwrap();
         assert_eq!(Inventory::from_bytes(text.as_bytes()).ok(), Some(inventory));
+    }
+    if let Ok(deployment) = Deployment::from_bytes(input) {
+        let again = Deployment::from_bytes(&deployment.to_bytes()).ok();
+        assert_eq!(again.as_ref(), Some(&deployment));
+        assert!(airlock_closure::open(&deployment).images.len() <= deployment.images.len());
+        // Nothing is held, so everything that is carried is missing, and nothing can be rendered.
+        let carried = deployment
+            .images
+            .iter()
+            .filter(|image| image.decision.is_carried());
+        let held = airlock_closure::Held::default();
+        assert_eq!(
+            airlock_closure::missing(&held, &deployment).len(),
+            carried.count()
+        );
+        let contents = BTreeMap::<Digest, bytes::Bytes>::new();
+        let rendered = airlock_closure::again(&contents, &deployment, &[]);
+        assert_eq!(
+            rendered.is_ok(),
+            deployment.charts.is_empty() && deployment.manifests.is_empty()
+        );
     }
     let _ = airlock_content::Generation::from_index(input);
 }

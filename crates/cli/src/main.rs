@@ -3,6 +3,7 @@
 mod apt;
 mod args;
 mod bundles;
+mod charts;
 mod clock;
 mod cluster;
 mod commands;
@@ -19,6 +20,7 @@ mod repository_key;
 mod sources;
 mod tls;
 mod upstreams;
+mod values;
 
 use std::process::ExitCode;
 

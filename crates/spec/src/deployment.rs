@@ -293,3 +293,50 @@ pub fn resolve<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::tests::sample;
+
+    const SEED: &str = include_str!("../../../fuzz/corpus/index/deployment.json");
+
+    #[test]
+    fn documents_round_trip_and_later_ones_are_refused() {
+        let deployment = Deployment::from_bytes(SEED.as_bytes()).unwrap();
+        assert_eq!(deployment.to_bytes(), SEED.as_bytes());
+        assert_eq!(deployment.files().len(), 3);
+        let carried: Vec<bool> = deployment
+            .images
+            .iter()
+            .map(|image| image.decision.is_carried())
+            .collect();
+        assert_eq!(carried, [true, false]);
+        let later = SEED.replace("\"version\":1}", "\"version\":2}");
+        assert!(matches!(
+            Deployment::from_bytes(later.as_bytes()),
+            Err(DeploymentError::Version(2))
+        ));
+        let twice = SEED.replacen("\"component\":", "\"component\":\"other\",\"component\":", 1);
+        assert!(matches!(
+            Deployment::from_bytes(twice.as_bytes()),
+            Err(DeploymentError::Json(_))
+        ));
+    }
+
+    #[test]
+    fn references_lead_where_a_registry_leads_them() {
+        let mut artifacts = sample().artifacts;
+        artifacts.truncate(1);
+        let leads = |text: &str| resolve(&artifacts, &text.parse().unwrap()).is_some();
+        assert!(leads("busybox"));
+        assert!(leads("docker.io/library/busybox:latest"));
+        assert!(!leads("busybox:1"));
+        assert!(!leads("ghcr.io/library/busybox"));
+        let root = Digest::sha256([1; 32]);
+        // The digest counts, whatever the tag is.
+        assert!(leads(&format!("busybox@{root}")));
+        assert!(leads(&format!("busybox:1@{root}")));
+        assert!(!leads(&format!("busybox@{}", Digest::sha256([7; 32]))));
+    }
+}

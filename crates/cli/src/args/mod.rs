@@ -1,6 +1,8 @@
 //! What may be written on the command line, and nothing of what it means.
 
+mod chart;
 mod check;
+mod images;
 mod offline;
 mod online;
 mod template;
@@ -9,16 +11,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
+pub(crate) use images::ImagesArgs;
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
     LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
-    UpstreamArgs, WhyArgs,
+    UpstreamArgs, WhyArgs, key_value,
 };
-pub(crate) use template::{HelmProfile, TemplateArgs};
+pub(crate) use template::TemplateArgs;
 
 /// Carries software across an air gap: one manifest, one lock, one signed bundle, one binary.
 #[derive(Debug, Parser)]
@@ -103,6 +107,8 @@ pub(crate) enum ColorMode {
 /// The commands, in the order of the work.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List every image that a chart, manifests or a folder of them need, and where
+    Images(Box<ImagesArgs>),
     /// Decide exactly what a manifest means: every digest, size and platform
     Lock(LockArgs),
     /// List what is newer upstream than the lock
@@ -150,7 +156,7 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
-    /// Render a Helm chart as `helm template` does, without Helm, a cluster or the Internet
+    /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
     Demo(DemoArgs),

@@ -8,6 +8,7 @@ mod errors;
 mod faults;
 mod guarded;
 mod hostile;
+mod images;
 mod secrets;
 mod served_charts;
 mod template;
