@@ -73,7 +73,7 @@ pub fn compare(held: &Held, running: &Running) -> Compared {
             contents.entry(digest).or_default().insert(reference);
         }
     }
-    for (reference, uses) in &running.images {
+    for (reference, uses) in running.images() {
         let judged = uses
             .iter()
             .any(|by| matches!(by.standing, Standing::Runs | Standing::Wanted));
@@ -81,8 +81,8 @@ pub fn compare(held: &Held, running: &Running) -> Compared {
         let Some(manifest) = held.manifest(reference) else {
             let unheld = Unheld {
                 reference: reference.clone(),
-                held_as: elsewhere(&contents, reference, uses),
-                used_by: uses.iter().cloned().collect(),
+                held_as: elsewhere(&contents, reference, &uses),
+                used_by: uses.iter().copied().cloned().collect(),
             };
             if judged {
                 out.missing.push(unheld);
@@ -95,7 +95,7 @@ pub fn compare(held: &Held, running: &Running) -> Compared {
         if !judged {
             continue;
         }
-        let running = || uses.iter().filter(|by| by.standing == Standing::Runs);
+        let running = || uses.iter().copied().filter(|by| by.standing == Standing::Runs);
         let differs = |by: &&Use| by.digest.is_some_and(|runs| !held.leads_to(&manifest, &runs));
         let drifted: Vec<Use> = running().filter(differs).cloned().collect();
         if drifted.is_empty() {
@@ -122,7 +122,7 @@ pub fn compare(held: &Held, running: &Running) -> Compared {
     out.on_nodes = running
         .on_nodes
         .iter()
-        .filter(|name| held.platforms(name).is_none() && !running.images.contains_key(name))
+        .filter(|name| held.platforms(name).is_none() && !running.names(name))
         .cloned()
         .collect();
     out
@@ -132,7 +132,7 @@ pub fn compare(held: &Held, running: &Running) -> Compared {
 fn elsewhere(
     contents: &BTreeMap<Digest, BTreeSet<&Reference>>,
     reference: &Reference,
-    uses: &BTreeSet<Use>,
+    uses: &BTreeSet<&Use>,
 ) -> Vec<Reference> {
     let digests: BTreeSet<Digest> = uses
         .iter()

@@ -3,6 +3,7 @@
 //! A [`Running`] is given objects as a cluster's API gives them, or as `kubectl get -o json` or `-o yaml` prints them.
 //! Nothing of an object is kept but who it is and which images it names.
 
+mod bounded;
 mod dump;
 mod objects;
 mod pods;
@@ -132,7 +133,8 @@ pub struct Running {
     runners: usize,
     nodes: usize,
     uses: usize,
-    pub(crate) images: BTreeMap<Reference, BTreeSet<Use>>,
+    /// In a list each, of which most have one; a set takes ten times as much.
+    images: BTreeMap<Reference, Vec<Use>>,
     /// What lies on nodes, each under its tags, or under its digests if it has none.
     pub(crate) on_nodes: BTreeSet<Reference>,
     unread: BTreeSet<String>,
@@ -185,14 +187,24 @@ impl Running {
         out
     }
 
-    fn use_of(&mut self, reference: Reference, by: Use) -> Result<(), DumpError> {
-        if self.images.entry(reference).or_default().insert(by) {
-            self.uses += 1;
-        }
-        self.within_uses()
+    /// The images in order of reference, each with every place that names it once, the surest first.
+    pub(crate) fn images(&self) -> impl Iterator<Item = (&Reference, BTreeSet<&Use>)> {
+        self.images
+            .iter()
+            .map(|(reference, uses)| (reference, uses.iter().collect()))
     }
 
-    fn within_uses(&self) -> Result<(), DumpError> {
+    pub(crate) fn names(&self, reference: &Reference) -> bool {
+        self.images.contains_key(reference)
+    }
+
+    fn use_of(&mut self, reference: Reference, by: Use) -> Result<(), DumpError> {
+        let uses = self.images.entry(reference).or_default();
+        if uses.capacity() == 0 {
+            uses.reserve_exact(1);
+        }
+        uses.push(by);
+        self.uses += 1;
         if self.uses > self.limits.uses {
             return Err(DumpError::TooMany {
                 what: "places that name images",

@@ -7,15 +7,19 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::Running;
+use super::bounded::{Bounded, Room};
 
+/// The longest document of YAML: reading takes tens of times as much memory. JSON takes none, and what is read of it is
+/// bounded by its caller.
+const MAX_YAML: usize = 32 << 20;
 /// The nesting of YAML that is read; that of JSON is bounded by its reader.
 const MAX_DEPTH: usize = 128;
 
 /// Why a dump cannot be read. What stands in it is never repeated: a file that was given by mistake may hold secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DumpError {
-    /// Not JSON, or nested too deeply.
-    #[error("this is not valid JSON, or nested too deeply: line {line}, column {column}")]
+    /// Not JSON, nested too deeply, or with an object that is larger than those of clusters are.
+    #[error("this is not valid JSON, or beyond its limits: line {line}, column {column}")]
     Json {
         /// The line, from 1.
         line: usize,
@@ -25,6 +29,9 @@ pub enum DumpError {
     /// Not YAML, or beyond its limits.
     #[error("this is not valid YAML, or beyond its limits: line {0}")]
     Yaml(u64),
+    /// A long document of YAML.
+    #[error("a document of YAML is longer than {MAX_YAML} bytes, while JSON may be longer: line {0}")]
+    LongYaml(u64),
     /// Not text.
     #[error("this is not UTF-8 text: byte {0}")]
     NotText(usize),
@@ -132,6 +139,9 @@ impl Running {
             let not_yaml = |error: &serde_saphyr::Error| {
                 DumpError::Yaml(line as u64 + error.location().map_or(1, |at| at.line()))
             };
+            if document.len() > MAX_YAML {
+                return Err(DumpError::LongYaml(line as u64 + 1));
+            }
             let head: Option<Head> = serde_saphyr::with_deserializer_from_str_with_options(
                 document,
                 options(document.len()),
@@ -259,7 +269,7 @@ impl<'de> DeserializeSeed<'de> for Document<'_> {
         if self.head.is_list() {
             deserializer.deserialize_map(self)
         } else {
-            let object = Value::deserialize(deserializer)?;
+            let object = Bounded(&mut Room::default()).deserialize(deserializer)?;
             self.object(&object)
         }
     }
@@ -311,7 +321,7 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<Value>()? {
+        while let Some(item) = items.next_element_seed(Bounded(&mut Room::default()))? {
             self.0.object::<A::Error>(&item)?;
         }
         Ok(())

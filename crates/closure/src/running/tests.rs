@@ -10,7 +10,7 @@ fn read(text: &str) -> Running {
 /// One line for each use: image, standing, object and place.
 fn told(running: &Running) -> Vec<String> {
     let mut out = Vec::new();
-    for (reference, uses) in &running.images {
+    for (reference, uses) in running.images() {
         for by in uses {
             out.push(format!("{reference} {:?} {by}", by.standing));
         }
@@ -243,11 +243,11 @@ fn what_is_no_dump_is_refused_without_a_word_of_it() {
         ),
         (
             "{\"kind\": 2}",
-            "this is not valid JSON, or nested too deeply: line 1, column 10",
+            "this is not valid JSON, or beyond its limits: line 1, column 10",
         ),
         (
             "{\"kind\": \"List\", \"items\": \"hunter2\"}",
-            "this is not valid JSON, or nested too deeply: line 1, column 35",
+            "this is not valid JSON, or beyond its limits: line 1, column 35",
         ),
         (
             "kind: &a hunter2\nname: *a\n",
@@ -282,6 +282,16 @@ fn depth_and_number_are_bounded() {
         "]}".repeat(50)
     );
     assert!(read(&lists).objects() <= 1);
+    // One object that is larger than a cluster takes any, and a document of YAML that is long.
+    let wide = "[],".repeat(2_000_000);
+    for text in [
+        format!("{{\"kind\": \"Pod\", \"spec\": [{wide}1]}}"),
+        format!("{{\"kind\": \"List\", \"items\": [{{\"kind\": \"Pod\", \"spec\": [{wide}1]}}]}}"),
+    ] {
+        assert!(matches!(failed(&text), DumpError::Json { .. }));
+    }
+    let long = format!("kind: Pod\n---\nkind: Pod\nspec: {}\n", "a".repeat(32 << 20));
+    assert_eq!(failed(&long), DumpError::LongYaml(2));
     let limits = RunningLimits {
         objects: 1000,
         uses: 1000,

@@ -182,9 +182,9 @@ fn what_is_no_dump_is_refused_and_not_repeated() {
         ("secret: hunter2\n", "this is no object of Kubernetes: document 1"),
         (
             "{\"secret\": hunter2}",
-            "this is not valid JSON, or nested too deeply: line 1, column 12",
+            "this is not valid JSON, or beyond its limits: line 1, column 12",
         ),
-        (&deep, "this is not valid JSON, or nested too deeply"),
+        (&deep, "this is not valid JSON, or beyond its limits"),
         ("a: [hunter2\n", "this is not valid YAML, or beyond its limits"),
         ("\u{7f}ELF", "this is no"),
     ] {
