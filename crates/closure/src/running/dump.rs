@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::Running;
 use super::bounded::{Bounded, Room};
 
-/// The longest document of YAML: reading takes tens of times as much memory. JSON takes none, and what is read of it is
+/// The longest document of YAML: reading takes up to eighty times as much memory. JSON takes none, and what is read of it is
 /// bounded by its caller.
-const MAX_YAML: usize = 32 << 20;
+const MAX_YAML: usize = 16 << 20;
 /// The nesting of YAML that is read; that of JSON is bounded by its reader.
 const MAX_DEPTH: usize = 128;
 

@@ -290,7 +290,7 @@ fn depth_and_number_are_bounded() {
     ] {
         assert!(matches!(failed(&text), DumpError::Json { .. }));
     }
-    let long = format!("kind: Pod\n---\nkind: Pod\nspec: {}\n", "a".repeat(32 << 20));
+    let long = format!("kind: Pod\n---\nkind: Pod\nspec: {}\n", "a".repeat(16 << 20));
     assert_eq!(failed(&long), DumpError::LongYaml(2));
     let limits = RunningLimits {
         objects: 1000,
