@@ -38,6 +38,19 @@ pub(crate) fn read(what: &str, path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads standard input, at most `limit` bytes of it.
+pub(crate) fn read_stdin(limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut stdin = io::stdin().lock().take(limit.saturating_add(1));
+    stdin
+        .read_to_end(&mut bytes)
+        .context("standard input could not be read")?;
+    if bytes.len() as u64 > limit {
+        return Err(anyhow::anyhow!("standard input is larger than {limit} bytes").into());
+    }
+    Ok(bytes)
+}
+
 /// The same as text.
 pub(crate) fn read_text(what: &str, path: &Path, limit: u64) -> Result<String> {
     let bytes = read(what, path, limit)?;

@@ -3,7 +3,9 @@
 mod apt;
 mod args;
 mod bundles;
+mod charts;
 mod clock;
+mod cluster;
 mod commands;
 mod failure;
 mod files;
@@ -18,6 +20,7 @@ mod repository_key;
 mod sources;
 mod tls;
 mod upstreams;
+mod values;
 
 use std::process::ExitCode;
 

@@ -67,7 +67,7 @@ fn config(args: &UpstreamArgs) -> Result<Config> {
 }
 
 /// The variables that curl and its like know; the lower-case form wins, as there.
-fn proxies() -> Result<Proxies> {
+pub(crate) fn proxies() -> Result<Proxies> {
     let variable = |name: &str| {
         std::env::var(name.to_lowercase())
             .or_else(|_| std::env::var(name))

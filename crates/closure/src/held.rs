@@ -1,6 +1,6 @@
 //! What a bundle or a store holds, seen as its registry shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_content::{BlobRead, GenerationView, MANIFEST_LIMIT, StoreError, digest_of};
 use airlock_spec::deployment::{Deployment, DeploymentError};
@@ -48,9 +48,19 @@ pub enum HeldError {
 /// What is held.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
-    tags: BTreeMap<(Repository, Tag), Vec<Platform>>,
+    tags: BTreeMap<(Repository, Tag), Tagged>,
     digests: BTreeMap<(Repository, Digest), Vec<Platform>>,
+    /// What manifests name: children that are there, and configurations.
+    below: BTreeMap<Digest, Vec<Digest>>,
+    images: Vec<(Reference, Digest)>,
     deployments: Vec<(Reference, Deployment)>,
+}
+
+/// What a tag stands for.
+#[derive(Clone, Debug)]
+struct Tagged {
+    manifest: Digest,
+    platforms: Vec<Platform>,
 }
 
 impl Holdings for Held {
@@ -60,7 +70,9 @@ impl Holdings for Held {
             (Some(digest), _) => self.digests.get(&(repository, *digest)).cloned(),
             (None, tag) => {
                 let tag = tag.clone().unwrap_or_else(Tag::latest);
-                self.tags.get(&(repository, tag)).cloned()
+                self.tags
+                    .get(&(repository, tag))
+                    .map(|tagged| tagged.platforms.clone())
             }
         }
     }
@@ -94,6 +106,10 @@ impl Held {
                 held.deployments.push((root.reference.clone(), deployment));
                 continue;
             }
+            if !found.platforms.is_empty() {
+                held.images.push((root.reference.clone(), root.descriptor.digest));
+            }
+            held.below.extend(found.below);
             for (child, platforms) in found.children {
                 held.digests.insert((repository.clone(), child), platforms);
             }
@@ -106,7 +122,11 @@ impl Held {
                     .insert((repository.clone(), digest), found.platforms.clone());
             }
             if let Some(tag) = tag {
-                held.tags.insert((repository, tag), found.platforms);
+                let tagged = Tagged {
+                    manifest: root.descriptor.digest,
+                    platforms: found.platforms,
+                };
+                held.tags.insert((repository, tag), tagged);
             }
         }
         Ok(held)
@@ -116,6 +136,70 @@ impl Held {
     pub fn deployments(&self) -> &[(Reference, Deployment)] {
         &self.deployments
     }
+
+    /// The manifest that a reference is held as, resolved as a registry does.
+    pub fn manifest(&self, reference: &Reference) -> Option<Digest> {
+        let repository = reference.repository.clone();
+        match (&reference.digest, &reference.tag) {
+            (Some(digest), _) => {
+                let is_held = self.digests.contains_key(&(repository, *digest));
+                is_held.then_some(*digest)
+            }
+            (None, tag) => {
+                let tag = tag.clone().unwrap_or_else(Tag::latest);
+                self.tags.get(&(repository, tag)).map(|tagged| tagged.manifest)
+            }
+        }
+    }
+
+    /// Whether a manifest is this content, or names it: a child that is held, or a configuration, by which nodes
+    /// know what was not pulled from a registry.
+    pub fn leads_to(&self, manifest: &Digest, content: &Digest) -> bool {
+        manifest == content || self.below(manifest).contains(content)
+    }
+
+    /// Everything that a manifest leads to, itself included.
+    pub(crate) fn below(&self, manifest: &Digest) -> BTreeSet<Digest> {
+        let mut seen = BTreeSet::from([*manifest]);
+        let mut next = vec![*manifest];
+        while let Some(one) = next.pop() {
+            for below in self.below.get(&one).into_iter().flatten() {
+                if seen.insert(*below) {
+                    next.push(*below);
+                }
+            }
+        }
+        seen
+    }
+
+    /// One that holds these images, each with its manifest and what that names.
+    #[cfg(test)]
+    pub(crate) fn of(images: &[(&str, Digest, &[Digest])]) -> Self {
+        let mut held = Self::default();
+        for (reference, manifest, below) in images {
+            let reference: Reference = reference.parse().unwrap();
+            let repository = reference.repository.clone();
+            let platforms = vec![Platform::new("linux", "amd64", None).unwrap()];
+            for digest in below.iter().chain([manifest]) {
+                held.digests
+                    .insert((repository.clone(), *digest), platforms.clone());
+            }
+            held.below.insert(*manifest, below.to_vec());
+            if let Some(tag) = reference.tag.clone() {
+                let manifest = *manifest;
+                held.tags
+                    .insert((repository, tag), Tagged { manifest, platforms });
+            }
+            held.images.push((reference, *manifest));
+        }
+        held
+    }
+
+    /// The images, by the references that they are held under, with their manifests. Charts and other artifacts are
+    /// none.
+    pub fn images(&self) -> impl Iterator<Item = (&Reference, &Digest)> {
+        self.images.iter().map(|(reference, digest)| (reference, digest))
+    }
 }
 
 /// What a root leads to.
@@ -124,6 +208,8 @@ struct Found {
     platforms: Vec<Platform>,
     /// The manifests of an index that are there.
     children: Vec<(Digest, Vec<Platform>)>,
+    /// What each manifest names: children that are there, and configurations.
+    below: Vec<(Digest, Vec<Digest>)>,
     /// The configuration, of what is no index.
     config: Option<Descriptor>,
 }
@@ -145,11 +231,13 @@ fn read<V: BlobRead>(view: &V, descriptor: &Descriptor) -> Result<Found, Unreada
             Ok(Found {
                 platforms: configured(view, &image.config)?,
                 children: Vec::new(),
+                below: vec![(descriptor.digest, vec![image.config.digest])],
                 config: Some(image.config),
             })
         }
         Manifest::Index(index) => {
             let mut found = Found::default();
+            let mut there = Vec::new();
             for child in index.manifests {
                 // An index is carried as it is, without the children for other platforms.
                 if view.size(&child.digest).map_err(HeldError::from)?.is_none()
@@ -163,9 +251,12 @@ fn read<V: BlobRead>(view: &V, descriptor: &Descriptor) -> Result<Found, Unreada
                     None => below.platforms,
                 };
                 found.platforms.extend(platforms.iter().cloned());
+                found.below.extend(below.below);
+                there.push(child.digest);
                 found.children.extend(below.children);
                 found.children.push((child.digest, platforms));
             }
+            found.below.push((descriptor.digest, there));
             Ok(found)
         }
     }

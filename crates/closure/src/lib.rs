@@ -6,7 +6,8 @@
 //! site without any network.
 //!
 //! [`decide`] applies the decisions of a manifest to what was found. [`again`] renders a deployment from what a bundle
-//! carries, and [`missing`] proves that everything that it needs is held.
+//! carries, and [`missing`] proves that everything that it needs is held. [`Running`] is what runs in a cluster, and
+//! [`compare`] tells what of it is not held.
 //!
 //! ```
 //! use airlock_closure::{Cluster, Limits, Release, Toggles, needs};
@@ -38,6 +39,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod again;
+mod compare;
 mod decide;
 mod gather;
 mod held;
@@ -45,17 +47,20 @@ mod need;
 mod open;
 mod prove;
 mod release;
+mod running;
 mod site;
 mod switch;
 mod toggles;
 
 pub use again::{AgainError, Blobs, Contents, SiteValues, again, chart_needs};
+pub use compare::{Compared, Drifted, Unheld, compare};
 pub use decide::{Entry, decide, gather};
 pub use held::{Held, HeldError};
 pub use need::{Image, Need, Needs, Unknown};
 pub use open::{Open, open};
 pub use prove::{Holdings, Missing, missing};
 pub use release::{Cluster, Limits, Release, ReleaseError, Toggles, Variant, manifests, needs};
+pub use running::{DumpError, Listed, Place, Running, RunningLimits, Standing, Use};
 
 /// Counts changes of the rules by which images are found: what was found by older ones is found again.
 pub const RULES: u32 = 1;

@@ -100,7 +100,7 @@ impl Default for Limits {
             render: airlock_helm::render::Limits::default(),
             find: airlock_helm::images::Limits::default(),
             variants: 4_000,
-            steps: 200_000_000,
+            steps: 400_000_000,
         }
     }
 }

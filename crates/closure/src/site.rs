@@ -12,6 +12,9 @@ use airlock_helm::value::Value;
 use crate::release::{Cluster, Limits, Release, ReleaseError};
 use crate::switch::{self, Switch};
 
+/// About how many steps of templates it takes to put one value where it belongs.
+const WEIGHT: u64 = 24;
+
 /// What is given on top of the release.
 pub(crate) enum Given<'a> {
     /// The values of a variant.
@@ -50,6 +53,10 @@ pub(crate) struct Site<'a> {
     /// What has seen the chart and its values, and nothing that is rendered.
     seed: Finder,
     values: Value,
+    /// What it takes to put the values together, which counts in full each time.
+    weight: u64,
+    /// How often values were put together.
+    prepared: u64,
     renderings: usize,
     read: airlock_helm::images::Cost,
 }
@@ -84,6 +91,8 @@ impl<'a> Site<'a> {
             kept: Kept::default(),
             seed: Finder::new(limits.find),
             values: Value::Nil,
+            weight: 0,
+            prepared: 0,
             renderings: 0,
             read: airlock_helm::images::Cost::default(),
         })
@@ -100,6 +109,7 @@ impl<'a> Site<'a> {
         self.values = self
             .renderer
             .values(chart, values, &self.options, &mut |name| read(files, name))?;
+        self.weight = WEIGHT.saturating_mul(switch::size(&self.values));
         self.seed.chart(chart);
         self.seed.values(chart, &self.values);
         let mut finder = self.seed.clone();
@@ -184,14 +194,17 @@ impl<'a> Site<'a> {
     }
 
     /// The sources and options of the next rendering, if there may be one.
-    fn next(&self, given: &Given<'_>) -> Result<(ValueSources, Options), Bound> {
+    fn next(&mut self, given: &Given<'_>) -> Result<(ValueSources, Options), Bound> {
         if self.renderings >= self.limits.variants {
             return Err(Bound::Variants(self.limits.variants));
         }
-        let left = self.limits.steps.saturating_sub(self.renderer.spent().steps);
+        let values = self.weight.saturating_mul(self.prepared);
+        let spent = self.renderer.spent().steps.saturating_add(values);
+        let left = self.limits.steps.saturating_sub(spent);
         if left == 0 {
             return Err(Bound::Steps(self.limits.steps));
         }
+        self.prepared += 1;
         let mut sources = self.release.values.clone();
         let mut options = self.options.clone();
         options.world.keys = options.world.keys.paid();

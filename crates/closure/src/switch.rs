@@ -198,6 +198,21 @@ pub(crate) fn off(values: &Value) -> Vec<Switch> {
     out
 }
 
+/// How many values there are.
+pub(crate) fn size(values: &Value) -> u64 {
+    let mut count = 0;
+    let mut stack = vec![values.clone()];
+    while let Some(value) = stack.pop() {
+        count += 1;
+        match &value {
+            Value::Map(map) => stack.extend(map.entries().into_iter().map(|(_, value)| value)),
+            Value::List(list) => stack.extend(list.iter().cloned()),
+            _ => {}
+        }
+    }
+    count
+}
+
 fn may_hold(value: &Value) -> bool {
     matches!(value, Value::Bool(false) | Value::Map(_) | Value::List(_))
 }

@@ -27,15 +27,14 @@ pub(crate) fn all(site: &mut Site<'_>, gathering: &mut Gathering) {
         gathering,
         entries: Vec::new(),
         known: HashSet::new(),
-        bound: None,
+        bounds: BTreeSet::new(),
     };
     search.list();
     let together = search.together();
     search.singly();
     search.explain(together);
-    if let Some(text) = search.bound {
-        let chart = search.site.release.chart;
-        search.gathering.bound(chart, &text);
+    for text in search.bounds {
+        search.gathering.bound(search.site.release.chart, &text);
     }
 }
 
@@ -46,8 +45,8 @@ struct Search<'s, 'r> {
     conditions: Vec<String>,
     entries: Vec<Entry>,
     known: HashSet<String>,
-    /// What was not done, if a limit was reached.
-    bound: Option<String>,
+    /// What was not done, since limits were reached.
+    bounds: BTreeSet<String>,
 }
 
 struct Entry {
@@ -105,8 +104,8 @@ impl Search<'_, '_> {
 
     fn add(&mut self, switch: Switch, parents: &[usize]) {
         if self.entries.len() >= MAX_SWITCHES {
-            let text = format!("there are more switches than the {MAX_SWITCHES} that are tried");
-            self.bound.get_or_insert(text);
+            let text = format!("there are more switches than the {MAX_SWITCHES} that are looked at");
+            self.bounds.insert(text);
         } else if self.known.insert(switch.id()) {
             self.entries.push(Entry {
                 switch,
@@ -116,8 +115,7 @@ impl Search<'_, '_> {
     }
 
     fn stop(&mut self, bound: Bound, what: &str) {
-        self.bound
-            .get_or_insert_with(|| format!("{what} were not tried: {bound}"));
+        self.bounds.insert(format!("{what} were not tried: {bound}"));
     }
 
     /// A switch with those that it needs.

@@ -18,7 +18,7 @@ mod engine;
 mod failure;
 mod files;
 mod glob;
-mod kept;
+pub(crate) mod kept;
 mod metadata;
 mod name;
 mod order;

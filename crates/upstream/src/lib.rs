@@ -31,6 +31,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod api;
 mod auth;
 mod challenge;
 mod client;
@@ -50,6 +51,7 @@ mod says;
 mod secret;
 mod upstream;
 
+pub use api::{Api, ApiAccess, ApiAnswer, ApiError};
 pub use config::{Config, ConfigError, Proxies};
 pub use credentials::{
     AuthFile, AuthFileError, Credential, CredentialHelper, Credentials, HelperError, HelperFuture, NoHelpers,

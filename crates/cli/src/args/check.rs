@@ -16,6 +16,10 @@ pub(crate) struct CheckArgs {
     /// a NAME, to every release; may be repeated
     #[arg(long, short = 'f', value_name = "[NAME=]FILE")]
     pub(crate) values: Vec<String>,
+    /// Compare what runs in a cluster with what is here as well: a dump (`kubectl get pods,deployments -A -o json`, or
+    /// yaml; a folder of `kubectl cluster-info dump`; `-` for standard input), or a kubeconfig, whose server is asked
+    #[arg(long, value_name = "DUMP|KUBECONFIG")]
+    pub(crate) cluster: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) bundle: BundleKeys,
 }

@@ -1,6 +1,8 @@
 //! What may be written on the command line, and nothing of what it means.
 
+mod chart;
 mod check;
+mod images;
 mod offline;
 mod online;
 mod template;
@@ -9,16 +11,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
+pub(crate) use images::ImagesArgs;
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
     LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
-    UpstreamArgs, WhyArgs,
+    UpstreamArgs, WhyArgs, key_value,
 };
-pub(crate) use template::{HelmProfile, TemplateArgs};
+pub(crate) use template::TemplateArgs;
 
 /// Carries software across an air gap: one manifest, one lock, one signed bundle, one binary.
 #[derive(Debug, Parser)]
@@ -103,6 +107,8 @@ pub(crate) enum ColorMode {
 /// The commands, in the order of the work.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List every image that a chart, manifests or a folder of them need, and where
+    Images(Box<ImagesArgs>),
     /// Decide exactly what a manifest means: every digest, size and platform
     Lock(LockArgs),
     /// List what is newer upstream than the lock
@@ -123,7 +129,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Walk from upstream's signatures to every OS package of a bundle or store, offline
     Audit(AuditArgs),
-    /// Prove offline that every image of the charts and manifests of a bundle or store is there
+    /// Prove offline that every image of the charts and manifests of a bundle or store is there, and compare it with a
+    /// cluster
     Check(CheckArgs),
     /// Print what a bundle holds as an SBOM, with the licences of its OS packages
     Sbom(SbomArgs),

@@ -27,7 +27,7 @@ pub(crate) struct ManifestArgs {
     pub(crate) components: Vec<String>,
 }
 
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("the form is NAME=VALUE".to_owned()),

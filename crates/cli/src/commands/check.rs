@@ -1,22 +1,25 @@
 //! `airlock check`: is every image that is installed from here really here?
 //!
 //! Charts and manifests are taken from the bundle or store and rendered again, with the values that travel with them and
-//! those that the site adds. What the bundle says of itself is not taken for an answer.
+//! those that the site adds. What the bundle says of itself is not taken for an answer. With a cluster, what runs there
+//! is compared with what is held as well.
 
+mod cluster;
 mod report;
 
 use std::path::Path;
 
 use airlock_bundle::BundleFile;
-use airlock_closure::{AgainError, Blobs, Held, HeldError, SiteValues, again, missing};
+use airlock_closure::{AgainError, Blobs, Held, HeldError, SiteValues, again, compare, missing};
 use airlock_content::GenerationView;
 use airlock_store::Store;
 use anyhow::Context;
 
+use self::cluster::Seen;
 use self::report::{Checked, Report};
 use crate::args::{CheckArgs, Global};
 use crate::failure::{Failure, Result};
-use crate::{bundles, files, keys, print};
+use crate::{bundles, cluster as clusters, files, keys, print};
 
 /// What is enough for values.
 const MAX_VALUES: u64 = 64 << 20;
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &CheckArgs, global: &Global) -> Result {
         .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
     let values = values(&args.values)?;
     let report = if facts.is_dir() {
-        check(&Store::open(&args.path)?, &args.path, &values)?
+        check(&Store::open(&args.path)?, args, &values)?
     } else {
         if args.bundle.keys.is_empty() {
             return Err(Failure::from(anyhow::anyhow!(
@@ -37,11 +40,17 @@ pub(crate) fn run(args: &CheckArgs, global: &Global) -> Result {
         let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
         let bundle =
             BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
-        check(&bundle, &args.path, &values)?
+        check(&bundle, args, &values)?
     };
-    print::result(global, &report, || report.text())?;
+    print::result(global, &report, || report.text(global.verbose > 0))?;
     if report.established {
         return Ok(());
+    }
+    if report.missing() == 0
+        && let Some(seen) = &report.cluster
+    {
+        let failure = Failure::no(anyhow::anyhow!("{}", seen.verdict()));
+        return Err(failure.hint(seen.hint()));
     }
     let failure = Failure::no(anyhow::anyhow!(
         "{} of {} images are not here",
@@ -72,13 +81,14 @@ fn values(given: &[String]) -> Result<Vec<SiteValues>> {
     Ok(out)
 }
 
-fn check<V: GenerationView>(view: &V, path: &Path, values: &[SiteValues]) -> Result<Report> {
+fn check<V: GenerationView>(view: &V, args: &CheckArgs, values: &[SiteValues]) -> Result<Report> {
     let held = Held::read(view).map_err(damaged)?;
     let deployments = held.deployments();
-    if deployments.is_empty() {
+    // What runs can be compared without knowing what was meant to.
+    if deployments.is_empty() && (args.cluster.is_none() || !values.is_empty()) {
         return Err(Failure::from(anyhow::anyhow!(
             "nothing is installed from here, so there is nothing to check: {}",
-            path.display()
+            args.path.display()
         ))
         .hint("a bundle says what is installed from it if its manifest has `charts` or `manifests`"));
     }
@@ -100,7 +110,14 @@ fn check<V: GenerationView>(view: &V, path: &Path, values: &[SiteValues]) -> Res
         let missing = missing(&held, &now);
         checked.push(Checked::new(reference, before, &now, missing));
     }
-    Ok(Report::new(checked))
+    let seen = match &args.cluster {
+        Some(path) => {
+            let seen = clusters::read(path)?;
+            Some(Seen::new(path, compare(&held, &seen.running), seen))
+        }
+        None => None,
+    };
+    Ok(Report::new(checked, seen))
 }
 
 fn damaged(error: HeldError) -> Failure {

@@ -8,6 +8,7 @@ mod config;
 mod config_apt;
 mod demo;
 mod generations;
+mod images;
 mod import;
 mod inspect;
 mod inventory;
@@ -30,6 +31,7 @@ use crate::print;
 /// Runs the command that was asked for.
 pub(crate) fn run(command: Command, global: &Global) -> Result {
     match command {
+        Command::Images(args) => images::run(&args, global),
         Command::Lock(args) => lock::run(&args, global),
         Command::Outdated(args) => outdated::run(&args, global),
         Command::Why(args) => views::run_why(&args, global),

@@ -1,32 +1,23 @@
 //! `airlock template`: what a chart becomes on a cluster.
 
-mod charts;
 mod post;
 mod written;
-
-use std::io::Read;
-use std::path::Path;
 
 use airlock_helm::call::World;
 use airlock_helm::chart::Profile;
 use airlock_helm::render::{
-    Capabilities, KubeVersion, Limits, Options, RenderError, Rendered, TemplateOptions, ValueSources,
-    release_name, render, template,
+    Capabilities, KubeVersion, Limits, Options, RenderError, Rendered, TemplateOptions, release_name, render,
+    template,
 };
 use anyhow::Context;
 
-use crate::args::{Global, HelmProfile, TemplateArgs};
+use crate::args::{Global, TemplateArgs};
+use crate::charts::Loader;
 use crate::failure::{Failure, Result, tamed};
-use crate::{clock, files, print};
-
-/// What is enough for values.
-const MAX_VALUES: u64 = 64 << 20;
+use crate::{charts, clock, print, values};
 
 pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
-    let profile = match args.profile {
-        HelmProfile::Helm3 => Profile::Helm3,
-        HelmProfile::Helm4 => Profile::Helm4,
-    };
+    let profile = args.profile.into();
     if args.post_renderer.is_some() && profile != Profile::Helm3 {
         let failure = Failure::from(anyhow::anyhow!(
             "post-renderers of Helm 4 are plugins, which are not run here"
@@ -36,13 +27,19 @@ pub(crate) fn run(args: &TemplateArgs, global: &Global) -> Result {
         );
     }
     let options = options(args, profile)?;
-    let values = values(args)?;
-    let chart = charts::load(args, profile, global)?;
-    let templated = match template(&chart, &values, &options, &mut read_value) {
+    let values = values::sources(&args.values)?;
+    let loader = Loader {
+        from: &args.from,
+        upstream: &args.upstream,
+        profile,
+        global,
+    };
+    let chart = loader.named(&args.chart)?;
+    let templated = match template(&chart, &values, &options, &mut values::read) {
         Ok(templated) => templated,
         Err(error) => {
             if args.debug {
-                print_failed(&error, || render(&chart, &values, &options, &mut read_value))?;
+                print_failed(&error, || render(&chart, &values, &options, &mut values::read))?;
             }
             return Err(not_rendered(error));
         }
@@ -95,22 +92,12 @@ fn print_failed(error: &RenderError, again: impl FnOnce() -> Result<Rendered, Re
 }
 
 fn not_rendered(error: RenderError) -> Failure {
-    let hint = match &error {
-        RenderError::Missing { .. } => {
-            Some("--dependency-update fetches them; `helm dependency build` puts them into charts/")
-        }
-        RenderError::Manifest { .. } => Some("--debug prints what was rendered"),
-        RenderError::Schema(_) => Some("--skip-schema-validation checks no values"),
-        RenderError::Limit(_) | RenderError::TemplateLimit { .. } => {
-            Some("no public chart comes near this; look for a loop in the chart before you trust it")
-        }
-        RenderError::KubeVersion { .. } => Some("--kube-version says which version of Kubernetes to assume"),
-        _ => None,
-    };
-    match hint {
-        Some(hint) => Failure::no(error).hint(hint),
-        None => Failure::no(error),
+    let own = matches!(error, RenderError::Manifest { .. });
+    let failure = charts::not_rendered(error);
+    if own {
+        return failure.hint("--debug prints what was rendered");
     }
+    failure
 }
 
 fn options(args: &TemplateArgs, profile: Profile) -> Result<Options> {
@@ -140,41 +127,4 @@ fn options(args: &TemplateArgs, profile: Profile) -> Result<Options> {
     options.validate_schema = args.values.validate_schema && !args.values.skip_schema_validation;
     options.world = world;
     Ok(options)
-}
-
-fn values(args: &TemplateArgs) -> Result<ValueSources> {
-    let mut all = Vec::new();
-    for name in &args.values.files {
-        all.push((name.clone(), value_file(name)?));
-    }
-    Ok(ValueSources {
-        files: all,
-        json: args.values.set_json.clone(),
-        set: args.values.set.clone(),
-        strings: args.values.set_string.clone(),
-        set_files: args.values.set_file.clone(),
-        literals: args.values.set_literal.clone(),
-        on_top: Vec::new(),
-    })
-}
-
-fn value_file(name: &str) -> Result<Vec<u8>> {
-    if name.trim() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(MAX_VALUES)
-            .read_to_end(&mut bytes)
-            .context("standard input could not be read")?;
-        return Ok(bytes);
-    }
-    if name.starts_with("http://") || name.starts_with("https://") {
-        let failure = Failure::from(anyhow::anyhow!("values are not fetched: {name}"));
-        return Err(failure.hint("fetch the file first, and name it"));
-    }
-    files::read("the values", Path::new(name), MAX_VALUES)
-}
-
-fn read_value(name: &str) -> Result<Vec<u8>, String> {
-    value_file(name).map_err(|failure| format!("{:#}", failure.error))
 }

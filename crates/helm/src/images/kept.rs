@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
+use crate::render::kept::{Look, look};
+
 use super::found::{Finding, Notice, Source};
 use super::sink::{Fact, Sink};
 
 /// How many bytes of manifests and findings may be kept; then all is forgotten.
 const MOST: usize = 64 << 20;
+
+/// How many manifests that look alike are kept: somebody may choose them so.
+const ALIKE: usize = 8;
 
 /// Roughly what a finding, a notice or a fact takes.
 const ONE: usize = 512;
@@ -14,9 +19,12 @@ const ONE: usize = 512;
 /// What finders know of manifests that one of them has read, for [`super::Finder::manifest_kept`].
 #[derive(Debug, Default)]
 pub struct Kept {
-    manifests: HashMap<Source, HashMap<Box<[u8]>, Known>>,
+    manifests: HashMap<Source, HashMap<Look, Alike>>,
     size: usize,
 }
+
+/// Manifests that look alike.
+type Alike = Vec<(Box<[u8]>, Known)>;
 
 /// What is in one manifest.
 #[derive(Debug)]
@@ -28,7 +36,9 @@ pub(super) struct Known {
 
 impl Kept {
     pub(super) fn get(&self, source: &Source, bytes: &[u8]) -> Option<&Known> {
-        self.manifests.get(source)?.get(bytes)
+        let alike = self.manifests.get(source)?.get(&look(bytes))?;
+        let same = alike.iter().find(|(text, _)| **text == *bytes);
+        same.map(|(_, known)| known)
     }
 
     pub(super) fn insert(&mut self, source: &Source, bytes: &[u8], known: Known) {
@@ -37,10 +47,11 @@ impl Kept {
             self.manifests.clear();
             self.size = 0;
         }
-        if size <= MOST {
+        let of_source = self.manifests.entry(source.clone()).or_default();
+        let alike = of_source.entry(look(bytes)).or_default();
+        if size <= MOST && alike.len() < ALIKE {
             self.size += size;
-            let of_source = self.manifests.entry(source.clone()).or_default();
-            of_source.insert(bytes.into(), known);
+            alike.push((bytes.into(), known));
         }
     }
 }

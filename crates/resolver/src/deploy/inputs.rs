@@ -31,14 +31,10 @@ pub(super) struct Inputs<'a> {
 
 /// The cluster that a manifest is for.
 fn kubernetes(manifest: &Effective) -> Kubernetes {
-    let said = manifest.kubernetes.clone().unwrap_or_default();
-    let k3s = || {
-        let mut components = manifest.components.iter();
-        components.find_map(|component| component.k3s.as_ref()?.version.clone())
-    };
+    let cluster = manifest.cluster();
     Kubernetes {
-        version: said.version.or_else(k3s),
-        api_versions: said.api_versions,
+        version: cluster.version,
+        api_versions: cluster.api_versions,
     }
 }
 

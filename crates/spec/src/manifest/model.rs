@@ -33,6 +33,16 @@ impl Effective {
     pub fn to_canonical(&self) -> Vec<u8> {
         airlock_types::json::to_canonical(self)
     }
+
+    /// The cluster that charts are rendered for: what `kubernetes` says, else the version of its k3s.
+    pub fn cluster(&self) -> KubernetesRequest {
+        let mut cluster = self.kubernetes.clone().unwrap_or_default();
+        if cluster.version.is_none() {
+            let mut releases = self.components.iter().filter_map(|one| one.k3s.as_ref());
+            cluster.version = releases.find_map(|k3s| k3s.version.clone());
+        }
+        cluster
+    }
 }
 
 /// `metadata`.

@@ -8,8 +8,10 @@ use airlock_spec::deployment::{Deployment, NeededImage};
 use airlock_types::{Platform, Reference};
 use serde::Serialize;
 
+use super::cluster::Seen;
+
 /// How many places that need an image are shown.
-const SHOWN: usize = 4;
+pub(super) const SHOWN: usize = 4;
 
 /// All deployments.
 #[derive(Debug, Serialize)]
@@ -18,6 +20,9 @@ pub(super) struct Report {
     /// Whether everything is here.
     pub(super) established: bool,
     deployments: Vec<Checked>,
+    /// What runs, where a cluster was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cluster: Option<Seen>,
 }
 
 /// One deployment.
@@ -124,7 +129,7 @@ impl Checked {
     }
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
@@ -132,10 +137,12 @@ fn count(number: usize, what: &str) -> String {
 }
 
 impl Report {
-    pub(super) fn new(deployments: Vec<Checked>) -> Self {
+    pub(super) fn new(deployments: Vec<Checked>, cluster: Option<Seen>) -> Self {
         Self {
-            established: deployments.iter().all(|checked| checked.missing.is_empty()),
+            established: deployments.iter().all(|checked| checked.missing.is_empty())
+                && cluster.as_ref().is_none_or(|seen| seen.established),
             deployments,
+            cluster,
         }
     }
 
@@ -150,7 +157,9 @@ impl Report {
     }
 
     /// Lines for people.
-    pub(super) fn text(&self) -> String {
-        self.deployments.iter().map(Checked::text).collect()
+    pub(super) fn text(&self, verbose: bool) -> String {
+        let deployments = self.deployments.iter().map(Checked::text);
+        let cluster = self.cluster.iter().map(|seen| seen.text(verbose));
+        deployments.chain(cluster).collect()
     }
 }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use airlock_content::{MetadataSource, Reporter, SourceErrorKind, digest_of};
 use airlock_helm::VersionRange;
 use airlock_helm::chart::{Chart, Fetch, FetchError, Fetched, FetchedContent, LoadError, Profile, Wanted};
+use airlock_helm::render::RenderError;
 use airlock_local::{Links, chart_files};
 use airlock_resolver::Charts;
 use airlock_spec::manifest::ChartSource;
 use anyhow::Context;
 use url::Url;
 
-use crate::args::{Global, TemplateArgs};
+use crate::args::{ChartArgs, Global, UpstreamArgs};
 use crate::failure::{Failure, Result};
 use crate::sources::Sources;
 use crate::{files, interrupt, print, progress, upstreams};
@@ -22,48 +23,92 @@ const MAX_ARCHIVE: u64 = 100 << 20;
 /// The range that versions before a release are in as well.
 const ANY: &str = ">0.0.0-0";
 
-/// The chart that was asked for, with what it needs. Nobody is asked about a chart that is all here.
-pub(super) fn load(args: &TemplateArgs, profile: Profile, global: &Global) -> Result<Chart> {
-    let links = if args.follow_links {
-        Links::Anywhere
-    } else {
-        Links::Inside
-    };
-    let found = match Wish::read(args)? {
-        Wish::Here(path) => {
-            let chart = local(&path, profile, links)?;
-            if !args.dependency_update {
-                return Ok(chart);
+/// Loads charts as the flags say.
+pub(crate) struct Loader<'a> {
+    pub(crate) from: &'a ChartArgs,
+    pub(crate) upstream: &'a UpstreamArgs,
+    pub(crate) profile: Profile,
+    pub(crate) global: &'a Global,
+}
+
+impl Loader<'_> {
+    /// The chart that was asked for, with what it needs. Nobody is asked about a chart that is all here.
+    pub(crate) fn named(&self, chart: &str) -> Result<Chart> {
+        self.load(Wish::read(chart, self.from)?, chart)
+    }
+
+    /// A chart of a manifest, whose paths are relative to `base`.
+    pub(crate) fn of_manifest(&self, source: &ChartSource, base: &Path) -> Result<Chart> {
+        let wish = match source {
+            ChartSource::Folder { path } => Wish::Here(base.join(path)),
+            source => Wish::There(There::Chart(source.clone())),
+        };
+        self.load(wish, &shown(source))
+    }
+
+    fn load(&self, wish: Wish, shown: &str) -> Result<Chart> {
+        let (profile, global) = (self.profile, self.global);
+        let links = if self.from.follow_links {
+            Links::Anywhere
+        } else {
+            Links::Inside
+        };
+        let found = match wish {
+            Wish::Here(path) => {
+                let chart = local(&path, profile, links)?;
+                if !self.from.dependency_update {
+                    return Ok(chart);
+                }
+                Ok((chart, path.is_dir().then_some(path)))
             }
-            Ok((chart, path.is_dir().then_some(path)))
-        }
-        Wish::There(there) => Err(there),
-    };
-    let reporter = progress::reporter(global);
-    interrupt::until_done(async {
-        let sources = upstreams::sources(&args.upstream, &reporter)?;
-        let options = airlock_resolver::Options {
-            concurrency: args.upstream.jobs.into(),
-            ..airlock_resolver::Options::default()
+            Wish::There(there) => Err(there),
         };
-        let charts = Charts::new(&sources, &options, &*reporter);
-        let (mut chart, root) = match found {
-            Ok(here) => here,
-            Err(there) => (fetched(&there, &charts, &sources, profile, global).await?, None),
-        };
-        if args.dependency_update {
-            let mut dependencies = Dependencies {
-                root,
-                charts: &charts,
-                reporter: &*reporter,
-                links,
+        let reporter = progress::reporter(global);
+        interrupt::until_done(async {
+            let sources = upstreams::sources(self.upstream, &reporter)?;
+            let options = airlock_resolver::Options {
+                concurrency: self.upstream.jobs.into(),
+                ..airlock_resolver::Options::default()
             };
-            // The engine knows nothing of waiting, so what it asks for is waited for where it runs.
-            tokio::task::block_in_place(|| chart.complete(profile, &mut dependencies))
-                .map_err(|error| refused(error, &args.chart))?;
+            let charts = Charts::new(&sources, &options, &*reporter);
+            let (mut chart, root) = match found {
+                Ok(here) => here,
+                Err(there) => (fetched(&there, &charts, &sources, profile, global).await?, None),
+            };
+            if self.from.dependency_update {
+                let mut dependencies = Dependencies {
+                    root,
+                    charts: &charts,
+                    reporter: &*reporter,
+                    links,
+                };
+                // The engine knows nothing of waiting, so what it asks for is waited for where it runs.
+                tokio::task::block_in_place(|| chart.complete(profile, &mut dependencies))
+                    .map_err(|error| refused(error, shown))?;
+            }
+            Ok(chart)
+        })
+    }
+}
+
+/// Why a chart cannot be rendered, with what to do about it.
+pub(crate) fn not_rendered(error: RenderError) -> Failure {
+    let hint = match &error {
+        RenderError::Missing { .. } => {
+            Some("--dependency-update fetches them; `helm dependency build` puts them into charts/")
         }
-        Ok(chart)
-    })
+        RenderError::Manifest { .. } => Some("`airlock template --debug` prints what was rendered"),
+        RenderError::Schema(_) => Some("--skip-schema-validation checks no values"),
+        RenderError::Limit(_) | RenderError::TemplateLimit { .. } => {
+            Some("no public chart comes near this; look for a loop in the chart before you trust it")
+        }
+        RenderError::KubeVersion { .. } => Some("--kube-version says which version of Kubernetes to assume"),
+        _ => None,
+    };
+    match hint {
+        Some(hint) => Failure::no(error).hint(hint),
+        None => Failure::no(error),
+    }
 }
 
 /// What CHART means.
@@ -80,32 +125,32 @@ enum There {
 }
 
 impl Wish {
-    fn read(args: &TemplateArgs) -> Result<Self> {
-        let given = args.version.as_ref().filter(|text| !text.is_empty());
+    fn read(chart: &str, from: &ChartArgs) -> Result<Self> {
+        let given = from.version.as_ref().filter(|text| !text.is_empty());
         let version = match given {
-            None if args.devel => Some(ANY.to_owned()),
+            None if from.devel => Some(ANY.to_owned()),
             given => given.cloned(),
         };
-        if let Some(repo) = &args.repo {
+        if let Some(repo) = &from.repo {
             return Ok(Self::There(There::Chart(ChartSource::Repository {
                 repo: repo.clone(),
-                name: args.chart.clone(),
+                name: chart.to_owned(),
                 version,
             })));
         }
-        let path = PathBuf::from(&args.chart);
+        let path = PathBuf::from(chart);
         if files::exists("the chart", &path)? {
             return Ok(Self::Here(path));
         }
-        if let Some(address) = args.chart.strip_prefix("oci://") {
+        if let Some(address) = chart.strip_prefix("oci://") {
             return Ok(Self::There(There::Chart(in_registry(address, version)?)));
         }
-        if args.chart.starts_with("http://") || args.chart.starts_with("https://") {
-            let address = args.chart.parse();
+        if chart.starts_with("http://") || chart.starts_with("https://") {
+            let address = chart.parse();
             let address = address.context("the address of the chart is none")?;
             return Ok(Self::There(There::Archive(address)));
         }
-        let failure = Failure::from(anyhow::anyhow!("there is no chart: {}", args.chart));
+        let failure = Failure::from(anyhow::anyhow!("there is no chart: {chart}"));
         Err(failure.hint(
             "name a folder that holds Chart.yaml, a packaged chart (.tgz), oci://HOST/PATH, or --repo URL and a name there",
         ))
@@ -119,6 +164,15 @@ fn in_registry(address: &str, version: Option<String>) -> anyhow::Result<ChartSo
     Ok(ChartSource::Oci { reference, version })
 }
 
+/// A chart for people.
+pub(crate) fn shown(source: &ChartSource) -> String {
+    match source {
+        ChartSource::Repository { repo, name, .. } => format!("{name} of {repo}"),
+        ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
+        ChartSource::Folder { path } => path.display().to_string(),
+    }
+}
+
 /// A chart from elsewhere; its digest is said, since nothing else tells which one it was.
 async fn fetched(
     there: &There,
@@ -130,11 +184,7 @@ async fn fetched(
     let (bytes, name) = match there {
         There::Archive(url) => (sources.document(url, MAX_ARCHIVE).await?, url.to_string()),
         There::Chart(source) => {
-            let name = match source {
-                ChartSource::Repository { repo, name, .. } => format!("{name} of {repo}"),
-                ChartSource::Oci { reference, .. } => format!("oci://{reference}"),
-                ChartSource::Folder { path } => path.display().to_string(),
-            };
+            let name = shown(source);
             let bytes = charts.archive(source).await;
             (
                 bytes.with_context(|| format!("the chart cannot be fetched: {name}"))?,
