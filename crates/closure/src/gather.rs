@@ -50,6 +50,17 @@ impl Gathering {
         anyway.is_none_or(|class| finding.class < *class) && !self.findings.contains(finding)
     }
 
+    /// What of a variant is news, which is little.
+    pub(crate) fn news(&self, found: Found) -> Found {
+        let Found {
+            mut findings,
+            mut notices,
+        } = found;
+        findings.retain(|finding| self.is_news(finding));
+        notices.retain(|notice| !self.notices.contains(notice));
+        Found { findings, notices }
+    }
+
     /// What is needed in a variant.
     pub(crate) fn variant(&mut self, found: &Found, name: &str) {
         for finding in &found.findings {

@@ -41,6 +41,34 @@ pub(crate) enum Bound {
     Steps(u64),
     #[error("there is more text in all variants together than is read")]
     Text,
+    #[error("what is left is not enough to begin")]
+    Share,
+}
+
+/// What one of several needs that go on from here; it can be sent to a thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Share<'a> {
+    release: &'a Release<'a>,
+    options: Options,
+    limits: Limits,
+}
+
+impl<'a> Share<'a> {
+    /// A site that has rendered the release as it is deployed.
+    pub(crate) fn start(self) -> Result<Site<'a>, ReleaseError> {
+        let mut site = Site::with(self.release, self.options, self.limits);
+        site.is_share = true;
+        site.deployed()?;
+        Ok(site)
+    }
+}
+
+/// What renderings have cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    renderings: usize,
+    steps: u64,
+    read: airlock_helm::images::Cost,
 }
 
 /// A release that is rendered again and again.
@@ -57,6 +85,10 @@ pub(crate) struct Site<'a> {
     weight: u64,
     /// How often values were put together.
     prepared: u64,
+    /// Whether others go on beside it.
+    is_share: bool,
+    /// Steps that were taken for this release by others.
+    elsewhere: u64,
     renderings: usize,
     read: airlock_helm::images::Cost,
 }
@@ -83,7 +115,11 @@ impl<'a> Site<'a> {
         // No clock and no chance: the same inputs always give the same needs.
         options.world = World::new((0, 0), 0);
         options.limits = limits.render;
-        Ok(Self {
+        Ok(Self::with(release, options, limits))
+    }
+
+    fn with(release: &'a Release<'a>, options: Options, limits: Limits) -> Self {
+        Self {
             release,
             options,
             limits,
@@ -93,9 +129,52 @@ impl<'a> Site<'a> {
             values: Value::Nil,
             weight: 0,
             prepared: 0,
+            is_share: false,
+            elsewhere: 0,
             renderings: 0,
             read: airlock_helm::images::Cost::default(),
-        })
+        }
+    }
+
+    /// What one of several needs that go on from here, each with its share of what is left.
+    pub(crate) fn share(&self, count: usize) -> Share<'a> {
+        let mut options = self.options.clone();
+        // Which keys are made by then does not depend on which thread is faster.
+        options.world.keys = options.world.keys.paid();
+        let count = count.max(1);
+        let mut limits = self.limits;
+        limits.variants = self.left() / count;
+        limits.steps = limits.steps.saturating_sub(self.spent()) / count as u64;
+        limits.find.bytes = limits.find.bytes.saturating_sub(self.read.bytes) / count as u64;
+        limits.find.steps = limits.find.steps.saturating_sub(self.read.steps) / count as u64;
+        Share {
+            release: self.release,
+            options,
+            limits,
+        }
+    }
+
+    /// Counts what one of several has spent.
+    pub(crate) const fn add(&mut self, spent: Spent) {
+        self.renderings = self.renderings.saturating_add(spent.renderings);
+        self.elsewhere = self.elsewhere.saturating_add(spent.steps);
+        self.read.bytes = self.read.bytes.saturating_add(spent.read.bytes);
+        self.read.steps = self.read.steps.saturating_add(spent.read.steps);
+    }
+
+    /// What has been spent so far.
+    pub(crate) fn all_spent(&self) -> Spent {
+        Spent {
+            renderings: self.renderings,
+            steps: self.spent(),
+            read: self.read,
+        }
+    }
+
+    fn spent(&self) -> u64 {
+        let values = self.weight.saturating_mul(self.prepared);
+        let steps = self.renderer.spent().steps.saturating_add(values);
+        steps.saturating_add(self.elsewhere)
     }
 
     /// What is found in the release as it is deployed.
@@ -198,16 +277,16 @@ impl<'a> Site<'a> {
         if self.renderings >= self.limits.variants {
             return Err(Bound::Variants(self.limits.variants));
         }
-        let values = self.weight.saturating_mul(self.prepared);
-        let spent = self.renderer.spent().steps.saturating_add(values);
-        let left = self.limits.steps.saturating_sub(spent);
+        let left = self.limits.steps.saturating_sub(self.spent());
         if left == 0 {
             return Err(Bound::Steps(self.limits.steps));
         }
         self.prepared += 1;
         let mut sources = self.release.values.clone();
         let mut options = self.options.clone();
-        options.world.keys = options.world.keys.paid();
+        if !self.is_share {
+            options.world.keys = options.world.keys.paid();
+        }
         options.limits.steps = options.limits.steps.min(left);
         match given {
             Given::File(file) => sources.on_top.push((*file).clone()),

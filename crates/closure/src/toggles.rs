@@ -16,6 +16,10 @@ const MAX_SWITCHES: usize = 20_000;
 const TOGETHER: usize = 200;
 const EXPLAIN: usize = 500;
 
+/// How many threads try switches one at a time, and for how few that is not worth it.
+const THREADS: usize = 2;
+const FEW: usize = 8;
+
 /// What is told of the images for which the few switches were not found.
 const ALL: &str = "all switches";
 
@@ -200,15 +204,36 @@ impl Search<'_, '_> {
 
     /// Turns them on one at a time.
     fn singly(&mut self) {
-        for at in 0..self.entries.len() {
-            let set = self.set(at);
-            match self.render(&set) {
-                Ok(tried) => self.gather(tried, &set),
-                Err(bound) => {
-                    let what = format!("{} of {} switches", self.entries.len() - at, self.entries.len());
-                    return self.stop(bound, &what);
+        let sets: Vec<Vec<usize>> = (0..self.entries.len()).map(|at| self.set(at)).collect();
+        let threads = if sets.len() < FEW { 1 } else { THREADS };
+        let work = Work {
+            entries: &self.entries,
+            sets: &sets,
+            gathering: self.gathering,
+            threads,
+        };
+        let mut tried = if threads == 1 {
+            work.some(self.site, 0)
+        } else {
+            work.all(self.site)
+        };
+        tried.sort_by_key(|(at, _)| *at);
+        let mut done = 0;
+        let mut reached = None;
+        for (at, tried) in tried {
+            match tried {
+                Ok(tried) => {
+                    done += 1;
+                    if let Some(set) = sets.get(at) {
+                        self.gather(tried, set);
+                    }
                 }
+                Err(bound) => reached = reached.or(Some(bound)),
             }
+        }
+        if let Some(bound) = reached {
+            let what = format!("{} of {} switches", sets.len() - done, sets.len());
+            self.stop(bound, &what);
         }
     }
 
@@ -297,4 +322,62 @@ impl Search<'_, '_> {
 fn switches<'e>(entries: &'e [Entry], set: &[usize]) -> Vec<&'e Switch> {
     let chosen = set.iter().filter_map(|at| entries.get(*at));
     chosen.map(|entry| &entry.switch).collect()
+}
+
+/// One switch after the other.
+struct Work<'w> {
+    entries: &'w [Entry],
+    sets: &'w [Vec<usize>],
+    gathering: &'w Gathering,
+    threads: usize,
+}
+
+/// What became of each set, by its place.
+type Results = Vec<(usize, Result<Tried, Bound>)>;
+
+impl Work<'_> {
+    /// All of it, on some threads. Which does what is settled beforehand, so that the same comes out each time.
+    fn all(&self, site: &mut Site<'_>) -> Results {
+        let share = site.share(self.threads);
+        let mut out = Vec::new();
+        std::thread::scope(|scope| {
+            let start = |first| {
+                let share = share.clone();
+                scope.spawn(move || match share.start() {
+                    Ok(mut site) => (self.some(&mut site, first), Some(site.all_spent())),
+                    // It went well before, and may cost too much now.
+                    Err(_) => (vec![(first, Err(Bound::Share))], None),
+                })
+            };
+            let threads: Vec<_> = (0..self.threads).map(start).collect();
+            for thread in threads {
+                match thread.join() {
+                    Ok((results, spent)) => {
+                        out.extend(results);
+                        site.add(spent.unwrap_or_default());
+                    }
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        out
+    }
+
+    /// The part of one thread, up to a limit.
+    fn some(&self, site: &mut Site<'_>, first: usize) -> Results {
+        let mut out = Vec::new();
+        for (at, set) in self.sets.iter().enumerate().skip(first).step_by(self.threads) {
+            let switches = switches(self.entries, set);
+            let mut tried = site.render(&Given::Switches(&switches));
+            if let Ok(Tried { found, .. }) = &mut tried {
+                *found = found.take().map(|found| self.gathering.news(found));
+            }
+            let is_end = tried.is_err();
+            out.push((at, tried));
+            if is_end {
+                break;
+            }
+        }
+        out
+    }
 }

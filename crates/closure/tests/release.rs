@@ -426,6 +426,42 @@ fn limits_are_told() {
     }
 }
 
+/// Two threads share the work, and whichever is faster, the same comes out; where limits are reached, too.
+#[test]
+fn the_same_comes_out_each_time() {
+    let values = lines(60, |at| format!("s{at}: {{enabled: false}}\n"));
+    let template = lines(60, |at| {
+        let certificate = format!(
+            "{{{{ if and (eq {at} 9 10 30) .Values.s{at}.enabled }}}}# {{{{ (genCA \"a\" 1).Cert | sha256sum }}}}{{{{ end }}}}\n"
+        );
+        let wanted = format!(
+            "or .Values.s{at}.enabled (and .Values.s{}.enabled .Values.s{}.enabled)",
+            (at + 7) % 60,
+            (at + 29) % 60
+        );
+        let image = format!("a.example/i{}:1", at / 2);
+        certificate + &pod(&format!("p{at}"), &image, &wanted)
+    });
+    let chart = chart(&[("values.yaml", &values), ("templates/a.yaml", &template)]);
+    let mut release = Release::new(&chart);
+    release.toggles = Toggles::All;
+    for (variants, steps, enough) in [
+        (4000, 400_000_000, true),
+        (40, 400_000_000, false),
+        (4000, 3_000_000, false),
+    ] {
+        let limits = Limits {
+            variants,
+            steps,
+            ..Limits::default()
+        };
+        let first = needs(&release, &Cluster::default(), limits).unwrap();
+        assert_eq!(gaps(&first, Gap::Unread).is_empty(), enough);
+        assert!(!enough || first.images().len() == 30);
+        assert_eq!(needs(&release, &Cluster::default(), limits).unwrap(), first);
+    }
+}
+
 #[test]
 fn very_many_switches_end_within_seconds() {
     let values = lines(100_000, |at| format!("s{at}: false\n"));

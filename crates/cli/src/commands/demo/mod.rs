@@ -135,6 +135,7 @@ async fn isolated_side(steps: &mut Steps, dir: &Path, lock: &Lock, next: &Lock) 
     steps
         .run("import bundles/demo-1.0.0.airlock.tar --key demo.pub --store store")
         .await?;
+    steps.run("check store").await?;
 
     steps.title("A copy of the second release is tampered with: one bit in one layer")?;
     let before = steps::fingerprint(&dir.join("store"))?;
