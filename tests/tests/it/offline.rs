@@ -62,6 +62,7 @@ fn the_isolated_side_links_no_http_client() {
         "airlock-bundle",
         "airlock-importer",
         "airlock-registry",
+        "airlock-closure",
     ] {
         let tree = tree(package);
         assert!(tree.len() > 5, "{package}: {tree:?}");
@@ -79,7 +80,12 @@ fn the_check_sees_a_client_where_there_is_one() {
 /// Without sockets at all: what verifies and imports is given its bytes.
 #[test]
 fn what_verifies_and_imports_has_no_sockets() {
-    for package in ["airlock-trust", "airlock-bundle", "airlock-importer"] {
+    for package in [
+        "airlock-trust",
+        "airlock-bundle",
+        "airlock-importer",
+        "airlock-closure",
+    ] {
         let tree = tree(package);
         let found: Vec<&String> = tree
             .iter()
