@@ -33,8 +33,13 @@ pub fn skip(reason: &str) {
     note(&format!("SKIPPED {test}: {reason}"));
 }
 
+/// Reports that a peer which no test needs, since it is not from Debian, was not asked.
+pub fn not_asked(what: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped, and not required: {what}");
+}
+
 /// Reports something left out, required or not.
-pub fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Straight to the descriptor: the `eprintln!` of a passing test is never shown.
     let _ = writeln!(std::io::stderr(), "{line}");
     if let Some(log) = std::env::var_os("AIRLOCK_SKIPPED_LOG") {
