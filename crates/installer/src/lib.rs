@@ -2,3 +2,5 @@
 //!
 //! Pure planning: what is wanted is computed here, and made, recorded and undone by [`airlock_node`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod charts;

@@ -264,6 +264,67 @@ pub struct Leaf {
     pub days: u16,
 }
 
+impl Default for Cluster {
+    /// What holds where `site.yaml` says nothing.
+    fn default() -> Self {
+        Self {
+            server: None,
+            token_file: None,
+            agent_token_file: None,
+            tls_san: Vec::new(),
+            cluster_cidr: Vec::new(),
+            service_cidr: Vec::new(),
+            cluster_dns: None,
+            cluster_domain: None,
+            flannel_backend: None,
+            datastore: Datastore::default(),
+            disable: Vec::new(),
+            cis: false,
+            secrets_encryption: false,
+            embedded_registry: false,
+            data_dir: PathBuf::from("/var/lib/rancher/k3s"),
+            selinux: Selinux::default(),
+            ca: None,
+            config: BTreeMap::new(),
+            agent_config: BTreeMap::new(),
+            namespace: None,
+        }
+    }
+}
+
+impl Site {
+    /// A site of which nothing is said but its name.
+    pub fn new(name: BundleName) -> Self {
+        Self {
+            name,
+            mirror: None,
+            cluster: Cluster::default(),
+            charts: Vec::new(),
+            hosts: BTreeMap::new(),
+            packages: Vec::new(),
+            firewall: Firewall::default(),
+            services: Services::default(),
+        }
+    }
+}
+
+impl Chart {
+    /// A release of which nothing is said but its name.
+    pub fn new(release: impl Into<String>) -> Self {
+        Self {
+            release: release.into(),
+            enabled: true,
+            after: Vec::new(),
+            values: Vec::new(),
+            namespace: None,
+            source: ChartSource::default(),
+            failure_policy: FailurePolicy::default(),
+            back_off_limit: None,
+            timeout: None,
+        }
+    }
+}
+
 impl std::fmt::Display for Addresses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.network, self.prefix)
