@@ -3,7 +3,11 @@
 //! Travels as the configuration of an artifact `airlock.local/k3s/COMPONENT:RELEASE` (`+` in a tag is `_`) whose layers
 //! are the files, so that an installer needs nothing but the bundle.
 
+mod flags;
+
 use std::collections::BTreeMap;
+
+pub use flags::{FLAGS, Flag, FlagKind};
 
 use airlock_types::{Digest, Platform, Reference};
 use serde::{Deserialize, Serialize};

@@ -30,14 +30,10 @@
 //! platforms are not used, its variables take the value of the importing manifest's variable of the same name.
 //! Conditions that hold are every value but the empty one, `0`, `false`, `no` and `off`.
 
-mod decode;
 mod deploy;
-mod diagnostic;
 mod load;
 mod model;
-mod node;
 mod packages;
-mod paths;
 mod read;
 mod schema;
 mod variables;
@@ -45,10 +41,10 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use crate::yaml::{Diagnostic, Place, Problems};
 pub use deploy::{
     Confirm, Discover, Ignore, Ignored, ImageDecisions, KubernetesRequest, ManifestRequest, Upstream,
 };
-pub use diagnostic::{Diagnostic, ManifestErrors, Place};
 pub use load::{Inputs, load};
 pub use model::{
     ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,

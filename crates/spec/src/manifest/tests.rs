@@ -6,7 +6,7 @@ use super::*;
 
 const HEAD: &str = "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {name: edge, version: 1.10}\nplatforms: [linux/amd64]\n";
 
-fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, ManifestErrors> {
+fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, Problems> {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
     load(Path::new(files.keys().next().unwrap()), inputs, &mut |path| {
         files
@@ -17,7 +17,7 @@ fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, Mani
 }
 
 /// A manifest with the usual head.
-fn load_body(body: &str) -> Result<Effective, ManifestErrors> {
+fn load_body(body: &str) -> Result<Effective, Problems> {
     load_files(&[("airlock.yaml", &format!("{HEAD}{body}"))], &Inputs::default())
 }
 
@@ -274,7 +274,7 @@ fn yaml_that_is_none() {
       = help: put quotes around a value with ${…} inside of { } or [ ]
     "##);
     insta::assert_snapshot!(problems("components: []\n---\na: b\n"), @r##"
-    error: a manifest is one YAML document
+    error: only one YAML document is expected
      --> airlock.yaml:7:1
       |
     7 | a: b
