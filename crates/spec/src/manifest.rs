@@ -33,6 +33,7 @@
 mod decode;
 mod deploy;
 mod diagnostic;
+mod k3s;
 mod load;
 mod model;
 mod node;
@@ -49,10 +50,11 @@ pub use deploy::{
     Confirm, Discover, Ignore, Ignored, ImageDecisions, KubernetesRequest, ManifestRequest, Upstream,
 };
 pub use diagnostic::{Diagnostic, ManifestErrors, Place};
+pub use k3s::{ImageForm, K3sRequest, SelinuxPackage, UpgradeManifest, UpgradeRequest};
 pub use load::{Inputs, load};
 pub use model::{
     ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,
-    ImageSource, K3sRequest, Metadata, PolicyRule,
+    ImageSource, Metadata, PolicyRule,
 };
 pub use packages::{PackageBase, PackageException, PackagePin, PackageRepository, PackagesRequest};
 pub use schema::schema;
