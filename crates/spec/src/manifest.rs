@@ -31,6 +31,7 @@
 //! Conditions that hold are every value but the empty one, `0`, `false`, `no` and `off`.
 
 mod deploy;
+mod k3s;
 mod load;
 mod model;
 mod packages;
@@ -45,10 +46,11 @@ pub use crate::yaml::{Diagnostic, Place, Problems};
 pub use deploy::{
     Confirm, Discover, Ignore, Ignored, ImageDecisions, KubernetesRequest, ManifestRequest, Upstream,
 };
+pub use k3s::{ImageForm, K3sRequest, SelinuxPackage, UpgradeManifest, UpgradeRequest};
 pub use load::{Inputs, load};
 pub use model::{
     ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,
-    ImageSource, K3sRequest, Metadata, PolicyRule,
+    ImageSource, Metadata, PolicyRule,
 };
 pub use packages::{PackageBase, PackageException, PackagePin, PackageRepository, PackagesRequest};
 pub use schema::schema;

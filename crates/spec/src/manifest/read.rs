@@ -7,15 +7,13 @@ use airlock_types::{Digest, Platform, Reference, RepositoryName};
 use url::Url;
 
 use super::deploy::{self, Discover, KubernetesRequest};
+use super::k3s;
 use super::model::{
     ChartRequest, ChartSource, Checksum, Component, FileRequest, FileSource, ImageRequest, ImageSource,
-    K3sRequest, Metadata, PolicyRule,
+    Metadata, PolicyRule,
 };
 use super::packages;
-use crate::yaml::Span;
-use crate::yaml::below;
-use crate::yaml::{Decoder, Fields};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Decoder, Fields, Node, Span, Value, below};
 use crate::{Channel, secret_in};
 
 /// The fields of every mapping; a test holds them against the JSON Schema.
@@ -60,7 +58,12 @@ pub(crate) mod known {
     pub(crate) const DISCOVER: &[&str] = &["values", "toggles"];
     pub(crate) const FILE: &[&str] = &["url", "path", "to", "sha256", "checksums", "mode"];
     pub(crate) const PUBLISHED: &[&str] = &["url"];
-    pub(crate) const K3S: &[&str] = &["version", "channel", "selinux"];
+    pub(crate) const K3S: &[&str] = &[
+        "version", "channel", "selinux", "images", "upgrade", "releases", "channels",
+    ];
+    pub(crate) const SELINUX: &[&str] = &["distro", "url", "sha256"];
+    pub(crate) const UPGRADE: &[&str] = &["image", "manifests", "images"];
+    pub(crate) const UPGRADE_MANIFEST: &[&str] = &["url", "sha256", "checksums"];
     pub(crate) const PACKAGES: &[&str] = &[
         "distro",
         "names",
@@ -286,7 +289,7 @@ fn content(
         .iter()
         .filter_map(|node| packages::packages(decoder, node, base))
         .collect();
-    let k3s = fields.get("k3s").and_then(|node| self::k3s(decoder, node));
+    let k3s = fields.get("k3s").and_then(|node| k3s::k3s(decoder, node));
     Component {
         name,
         images,
@@ -342,7 +345,7 @@ pub(crate) fn image(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Opti
     })
 }
 
-fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
+pub(crate) fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
     let text = decoder.text(node)?;
     let found = decoder.parse::<Reference>(node);
     if found.is_none()
@@ -604,7 +607,12 @@ fn mode(decoder: &mut Decoder<'_>, node: &Node) -> Option<u32> {
     mode
 }
 
-fn checksum(decoder: &mut Decoder<'_>, fields: &Fields<'_>, source: &FileSource) -> Option<Checksum> {
+/// What a file must hash to: `sha256` or `checksums`.
+pub(crate) fn checksum(
+    decoder: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    source: &FileSource,
+) -> Option<Checksum> {
     let published = |decoder: &mut Decoder<'_>, node: &Node| {
         let text = decoder.text(node)?;
         // The file of checksums usually lies beside the file: `SHA256SUMS` alone is enough then.
@@ -641,29 +649,6 @@ fn checksum(decoder: &mut Decoder<'_>, fields: &Fields<'_>, source: &FileSource)
             }
         }
     }
-}
-
-fn k3s(decoder: &mut Decoder<'_>, node: &Node) -> Option<K3sRequest> {
-    let fields = decoder.fields(node, "k3s", known::K3S)?;
-    let version = fields
-        .get("version")
-        .and_then(|node| decoder.text(node))
-        .map(str::to_owned);
-    let channel = fields
-        .get("channel")
-        .and_then(|node| decoder.text(node))
-        .map(str::to_owned);
-    if version.is_some() == channel.is_some() {
-        decoder.problem(node.start(), "k3s needs either `version` or `channel`");
-        return None;
-    }
-    let selinux = decoder.texts(fields.get("selinux"));
-    Some(K3sRequest {
-        version,
-        channel,
-        selinux,
-        place: decoder.place(node.start()),
-    })
 }
 
 fn policy(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Vec<PolicyRule> {

@@ -440,7 +440,7 @@ fn the_effective_manifest_is_what_counts() {
 #[test]
 fn fields_of_later_versions_are_read() {
     let effective = load_body(
-        "components:\n  - name: k3s\n    k3s: {version: v1.34.5+k3s1, selinux: [el9]}\n  - name: node\n    packages:\n      - {distro: debian-12, names: [chrony], base: minimal}\n      - {distro: rocky-9, names: [chrony], base: {installed: list.txt}, repos: [{id: baseos, baseurl: \"https://example.org/b/\", gpgkey: keys/rocky.asc}]}\npolicy: {require: [{match: \"docker.io/acme/*\", key: keys/acme.pub}]}\n",
+        "components:\n  - name: k3s\n    k3s: {version: v1.34.5+k3s1}\n  - name: node\n    packages:\n      - {distro: debian-12, names: [chrony], base: minimal}\n      - {distro: rocky-9, names: [chrony], base: {installed: list.txt}, repos: [{id: baseos, baseurl: \"https://example.org/b/\", gpgkey: keys/rocky.asc}]}\npolicy: {require: [{match: \"docker.io/acme/*\", key: keys/acme.pub}]}\n",
     )
     .unwrap();
     assert!(effective.components[0].k3s.is_some());
@@ -514,7 +514,7 @@ fn the_documented_example_is_read() {
     })
     .unwrap_or_else(|errors| panic!("{}", errors.render()));
     let names: Vec<&str> = effective.components.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["tools", "monitoring", "extras", "base/os"]);
+    assert_eq!(names, ["tools", "monitoring", "extras", "base/os", "cluster"]);
 }
 
 #[test]
