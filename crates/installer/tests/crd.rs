@@ -171,7 +171,7 @@ fn said(release: &str, source: ChartSource, failure_policy: FailurePolicy) -> Ch
 }
 
 fn site(charts: Vec<Chart>, mirror: &str) -> Site {
-    let mut site = Site::new("edge".parse().unwrap());
+    let mut site = Site::default();
     site.mirror = Some(Mirror {
         url: mirror.parse().unwrap(),
         ca: None,

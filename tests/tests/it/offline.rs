@@ -63,6 +63,10 @@ fn the_isolated_side_links_no_http_client() {
         "airlock-importer",
         "airlock-registry",
         "airlock-closure",
+        "airlock-export",
+        "airlock-installer",
+        "airlock-node",
+        "airlock-preflight",
     ] {
         let tree = tree(package);
         assert!(tree.len() > 5, "{package}: {tree:?}");
@@ -85,6 +89,10 @@ fn what_verifies_and_imports_has_no_sockets() {
         "airlock-bundle",
         "airlock-importer",
         "airlock-closure",
+        "airlock-export",
+        "airlock-installer",
+        "airlock-node",
+        "airlock-preflight",
     ] {
         let tree = tree(package);
         let found: Vec<&String> = tree

@@ -86,7 +86,7 @@ fn after(release: &str, after: &[&str]) -> Chart {
 }
 
 fn site(charts: Vec<Chart>) -> Site {
-    let mut site = Site::new("edge".parse().unwrap());
+    let mut site = Site::default();
     site.charts = charts;
     site
 }

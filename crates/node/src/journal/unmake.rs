@@ -1,0 +1,250 @@
+//! Changes undone, the last one first.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use airlock_types::Digest;
+
+use super::record::{Record, Undo};
+use super::{Event, FOLDER, Journal, Observer, Saved, told};
+use crate::files::{self, Found};
+use crate::{NodeError, ServiceManager, kernel, lines};
+
+/// How long a service that ran before may take to run again.
+const START_AGAIN: Duration = Duration::from_mins(5);
+
+impl Journal {
+    /// Stops the services that were started in the name of `by`, and undoes nothing else: what they still have open
+    /// can be cleared away before their files go.
+    pub fn stop_services(&mut self, by: &str, observer: &mut Observer<'_>) -> Result<(), NodeError> {
+        if !self.node.is_machine() {
+            return Ok(());
+        }
+        let services: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| !entry.is_undone && entry.by == by)
+            .filter_map(|entry| match &entry.undo {
+                Undo::Service { manager, unit, .. } => Some((*manager, unit.clone())),
+                _ => None,
+            })
+            .collect();
+        let mut seen = Vec::new();
+        for (manager, unit) in services.into_iter().rev() {
+            if seen.contains(&unit) || !manager.exists(&unit) {
+                continue;
+            }
+            let title = format!("service {unit} running");
+            told(observer, Event::Undoing(&title))?;
+            manager.stop(&unit)?;
+            seen.push(unit);
+        }
+        Ok(())
+    }
+
+    /// Undoes what was made in the name of `by`, or everything, and puts back what was there. An error leaves what is
+    /// undone until then; the same call goes on from there. Without anything left, the journal is gone too.
+    pub fn undo(&mut self, by: Option<&str>, observer: &mut Observer<'_>) -> Result<(), NodeError> {
+        if self.entries.is_empty() && self.open.is_none() {
+            return Ok(());
+        }
+        self.take()?;
+        let entries: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| !entry.is_undone && by.is_none_or(|by| entry.by == by))
+            .cloned()
+            .collect();
+        // The earliest record of a service, which comes last, says whether it ran before all of this.
+        let mut ran: BTreeMap<String, (ServiceManager, bool)> = BTreeMap::new();
+        for entry in entries.iter().rev() {
+            told(observer, Event::Undoing(&entry.title))?;
+            if let Undo::Service {
+                manager,
+                unit,
+                was_active,
+                ..
+            } = &entry.undo
+            {
+                ran.insert(unit.clone(), (*manager, *was_active));
+            }
+            self.unmake(&entry.undo, entry.number, &entry.added, &entry.title, observer)?;
+            self.append(&Record::Undone { number: entry.number })?;
+            if let Some(entry) = self.entry(entry.number) {
+                entry.is_undone = true;
+            }
+            told(observer, Event::Undone(&entry.title))?;
+        }
+        if self.node.is_machine() {
+            for (unit, (manager, was_active)) in &ran {
+                manager.reload()?;
+                if *was_active && manager.exists(unit) {
+                    manager.restart(unit, START_AGAIN)?;
+                }
+            }
+        }
+        if self.is_empty() {
+            self.remove()?;
+        }
+        Ok(())
+    }
+
+    fn unmake(
+        &self,
+        undo: &Undo,
+        number: u64,
+        added: &[String],
+        title: &str,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), NodeError> {
+        match undo {
+            Undo::Remove { path, made } => {
+                let real = self.node.path(path)?;
+                files::remove(&files::temporary(&real, number))?;
+                self.save(&real, *made, number, observer)?;
+                match files::look(&real)? {
+                    Found::Nothing => {}
+                    Found::File { .. } | Found::Link { .. } => {
+                        files::remove(&real)?;
+                        files::sync_parent(&real)?;
+                    }
+                    found => told(observer, Event::Left(title, found.is()))?,
+                }
+            }
+            Undo::PutBack { path, made } => {
+                let real = self.node.path(path)?;
+                let temporary = files::temporary(&real, number);
+                files::remove(&temporary)?;
+                self.save(&real, *made, number, observer)?;
+                files::put_back(&self.former(number), &real, &temporary)?;
+            }
+            Undo::RemoveFolder { path } => {
+                if !files::remove_folder(&self.node.path(path)?)? {
+                    told(observer, Event::Left(title, "there is something in it"))?;
+                }
+            }
+            Undo::Mode { path, mode } => {
+                let real = self.node.path(path)?;
+                if let Found::Directory { .. } = files::look(&real)? {
+                    fs::set_permissions(&real, fs::Permissions::from_mode(*mode))
+                        .map_err(NodeError::io("setting the permissions of", real))?;
+                }
+            }
+            Undo::Lines {
+                path,
+                name,
+                was,
+                is_new,
+                made,
+            } => {
+                let real = self.node.followed(path)?;
+                let Some(text) = self.text(path)? else {
+                    return Ok(());
+                };
+                if !is_new && Digest::sha256(airlock_hash::sha256(text.as_bytes())) == *made {
+                    return files::put_back(&self.former(number), &real, &files::temporary(&real, number));
+                }
+                let without = lines::with(&text, name, was);
+                if without.is_empty() && *is_new {
+                    files::remove(&real)?;
+                } else if without != text {
+                    self.write_text(path, without, number)?;
+                }
+            }
+            _ if !self.node.is_machine() => {}
+            Undo::UnloadModule { name } => kernel::unload(name),
+            Undo::Sysctl { name, value } => kernel::set_parameter(name, value)?,
+            Undo::SwapOn { devices } => {
+                let on = kernel::swaps()?;
+                for device in devices.iter().filter(|device| !on.contains(device)) {
+                    kernel::swap_on(device)?;
+                }
+            }
+            Undo::Packages { manager, names } => {
+                let installed = manager.installed()?;
+                let all: Vec<String> = if added.is_empty() { names } else { added }
+                    .iter()
+                    .filter(|name| installed.contains(name.as_str()))
+                    .cloned()
+                    .collect();
+                // Others may need them by now; then they stay, and everything else is still undone.
+                if let Err(error) = manager.remove(&all) {
+                    let why =
+                        std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+                    told(observer, Event::Left(title, &why))?;
+                }
+            }
+            Undo::Service { manager, unit, .. } => {
+                if manager.exists(unit) {
+                    manager.stop(unit)?;
+                }
+            }
+            Undo::Firewall { rules } => {
+                if !rules.is_empty() {
+                    rules.remove()?;
+                }
+            }
+            Undo::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Moves a file aside that is neither what Airlock wrote nor what was there before.
+    fn save(
+        &self,
+        real: &Path,
+        made: Option<Digest>,
+        number: u64,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), NodeError> {
+        let (Some(made), Found::File { .. }) = (made, files::look(real)?) else {
+            return Ok(());
+        };
+        let is = files::digest(real)?;
+        let former = self.former(number);
+        let was = match files::look(&former)? {
+            Found::File { .. } => Some(files::digest(&former)?),
+            _ => None,
+        };
+        // A later record of the same file has put back what an earlier one made; that is not somebody's change.
+        let is_ours = self.entries.iter().any(|entry| match &entry.undo {
+            Undo::Remove { made, .. } | Undo::PutBack { made, .. } => *made == Some(is),
+            Undo::Lines { made, .. } => *made == is,
+            _ => false,
+        });
+        if is == made || Some(is) == was || is_ours {
+            return Ok(());
+        }
+        let saved = Saved {
+            path: real.to_owned(),
+            copy: files::saved(real),
+        };
+        files::rename(real, &saved.copy)?;
+        told(observer, Event::Saved(&saved))
+    }
+
+    /// Removes the journal itself, and the folders that were made for it.
+    fn remove(&mut self) -> Result<(), NodeError> {
+        let former = self.folder.join("former");
+        match fs::remove_dir_all(&former) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(NodeError::io("removing", former)(error));
+            }
+            _ => {}
+        }
+        files::remove(&self.folder.join("journal"))?;
+        files::remove(&self.folder.join("lock"))?;
+        self.open = None;
+        self.entries.clear();
+        // A kill between making them and the first line leaves no trace of who made these two.
+        let own = [Path::new(FOLDER), Path::new("/var/lib/airlock")];
+        for path in own.into_iter().chain(self.made.iter().rev().map(AsRef::as_ref)) {
+            files::remove_folder(&self.node.path(path)?)?;
+        }
+        self.made.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! A block of lines in a file that others write too.
+
+/// The file's text with the block as wanted: in its place where it is, else at the end. No lines, no block.
+pub(crate) fn with(text: &str, name: &str, lines: &[String]) -> String {
+    let (begin, end) = markers(name);
+    let mut block = String::new();
+    if !lines.is_empty() {
+        for line in [&begin].into_iter().chain(lines).chain([&end]) {
+            block.push_str(line);
+            block.push('\n');
+        }
+    }
+    let mut out = String::with_capacity(text.len() + block.len());
+    let mut is_inside = false;
+    let mut is_placed = false;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end_matches(['\n', '\r']);
+        if bare == begin {
+            is_inside = true;
+            if !is_placed {
+                out.push_str(&block);
+                is_placed = true;
+            }
+        } else if bare == end && is_inside {
+            is_inside = false;
+        } else if !is_inside {
+            out.push_str(line);
+        }
+    }
+    // A block without its end would swallow what follows: what is behind a lone begin is kept.
+    if is_inside {
+        let at = text.rfind(&begin).map_or(text.len(), |at| at + begin.len());
+        out.push_str(text[at..].trim_start_matches(['\r', '\n']));
+    }
+    if !is_placed && !block.is_empty() {
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push('\n');
+        }
+        out.push_str(&block);
+    }
+    out
+}
+
+/// The lines of the block that is there.
+pub(crate) fn find(text: &str, name: &str) -> Option<Vec<String>> {
+    let (begin, end) = markers(name);
+    let mut lines = text.lines().skip_while(|line| *line != begin);
+    lines.next()?;
+    Some(lines.take_while(|line| *line != end).map(str::to_owned).collect())
+}
+
+fn markers(name: &str) -> (String, String) {
+    (format!("# BEGIN airlock {name}"), format!("# END airlock {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_block_is_put_at_the_end_replaced_in_place_and_taken_out() {
+        let text = "127.0.0.1 localhost";
+        let first = with(text, "hosts", &lines(&["10.0.0.1 a"]));
+        assert_eq!(
+            first,
+            "127.0.0.1 localhost\n# BEGIN airlock hosts\n10.0.0.1 a\n# END airlock hosts\n"
+        );
+        let more = format!("{first}10.9.9.9 mine\n");
+        let second = with(&more, "hosts", &lines(&["10.0.0.2 b", "10.0.0.3 c"]));
+        assert_eq!(find(&second, "hosts").unwrap(), ["10.0.0.2 b", "10.0.0.3 c"]);
+        assert!(second.ends_with("# END airlock hosts\n10.9.9.9 mine\n"));
+        assert_eq!(
+            with(&second, "hosts", &[]),
+            "127.0.0.1 localhost\n10.9.9.9 mine\n"
+        );
+        assert_eq!(find(text, "hosts"), None);
+    }
+
+    #[test]
+    fn a_block_without_its_end_swallows_nothing() {
+        let text = "a\n# BEGIN airlock x\nb\nc\n";
+        assert_eq!(
+            with(text, "x", &lines(&["new"])),
+            "a\n# BEGIN airlock x\nnew\n# END airlock x\nb\nc\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_others_wrote_stays(text in "([a-z# ]{0,6}\n){0,8}", new in proptest::collection::vec("[a-z]{0,5}", 0..4)) {
+            let put = with(&text, "n", &new);
+            prop_assert_eq!(with(&put, "n", &new), put.clone());
+            prop_assert_eq!(with(&put, "n", &[]), text);
+        }
+    }
+}
