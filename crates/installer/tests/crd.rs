@@ -3,6 +3,7 @@
 //! Two judges: the fields that are used here, written down below from the reference of the helm-controller's API; and
 //! the CustomResourceDefinition itself, a file of the Go module `github.com/k3s-io/helm-controller`, where
 //! `AIRLOCK_TEST_HELM_CRD` names it or Go is installed and has the module, or can get it.
+#![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -171,8 +172,7 @@ fn said(release: &str, source: ChartSource, failure_policy: FailurePolicy) -> Ch
 }
 
 fn site(charts: Vec<Chart>, mirror: &str) -> Site {
-    let mut site = Site::default();
-    site.mirror = Some(Mirror {
+    let mirror = Some(Mirror {
         url: mirror.parse().unwrap(),
         ca: None,
         auth: Some(MirrorAuth {
@@ -181,8 +181,11 @@ fn site(charts: Vec<Chart>, mirror: &str) -> Site {
         }),
         hosts: Vec::new(),
     });
-    site.charts = charts;
-    site
+    Site {
+        mirror,
+        charts,
+        ..Site::default()
+    }
 }
 
 /// Every combination of what a site can say of a chart, as HelmCharts and as all other objects beside them.

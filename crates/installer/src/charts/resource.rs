@@ -258,7 +258,7 @@ pub(super) fn manifest_file(stem: &str, ending: &str, bytes: Arc<[u8]>, secret: 
 /// another address, so that it is installed.
 fn archive(wanted: &Wanted<'_>) -> String {
     let reference = &wanted.chart.reference;
-    let version = reference.tag.as_ref().map(|tag| tag.as_str());
+    let version = reference.tag.as_ref().map(airlock_types::Tag::as_str);
     let digest = name::short(&wanted.chart.archive);
     // Versions have nothing that an address would have to escape once `+` is `_`, as it is in a tag.
     format!("{}-{}-{digest}.tgz", wanted.chart.name, version.unwrap_or("0"))

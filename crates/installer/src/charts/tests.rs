@@ -86,9 +86,10 @@ fn after(release: &str, after: &[&str]) -> Chart {
 }
 
 fn site(charts: Vec<Chart>) -> Site {
-    let mut site = Site::default();
-    site.charts = charts;
-    site
+    Site {
+        charts,
+        ..Site::default()
+    }
 }
 
 fn mirror(url: &str, has_auth: bool) -> Mirror {
