@@ -1,5 +1,7 @@
 //! Authorities of the site's own for a cluster, put in place before its first start.
 
+use std::path::Path;
+
 use airlock_node::{Change, Content};
 use airlock_spec::site::Datastore;
 
@@ -55,7 +57,9 @@ pub(crate) fn changes(
         });
     }
     changes.extend(files.iter().map(|file| {
-        let is_key = file.name.ends_with(".key");
+        let is_key = Path::new(&file.name)
+            .extension()
+            .is_some_and(|ending| ending == "key");
         Change::File {
             path: paths.tls.join(&file.name),
             mode: if is_key { 0o600 } else { 0o644 },

@@ -5,7 +5,7 @@ use airlock_types::yaml;
 use serde_json::{Map, Value, json};
 
 use crate::k3s::Paths;
-use crate::{PlanError, Role, cis};
+use crate::{PlanError, Role, Secret, cis};
 
 /// Options that other files and fields decide, or that would put a secret into this file.
 const OWN: [&str; 8] = [
@@ -24,8 +24,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) role: Role,
     pub(crate) cluster: &'a Cluster,
     pub(crate) paths: &'a Paths,
-    pub(crate) has_token: bool,
-    pub(crate) has_agent_token: bool,
+    pub(crate) token: Option<&'a Secret>,
+    pub(crate) agent_token: Option<&'a Secret>,
     pub(crate) has_registries: bool,
     pub(crate) is_selinux: bool,
 }
@@ -69,7 +69,7 @@ fn both(facts: &Facts<'_>) -> Map<String, Value> {
     let mut put = |name: &str, value: Value| options.insert(name.to_owned(), value);
     let cluster = facts.cluster;
     put("data-dir", json!(facts.paths.data));
-    if facts.has_token {
+    if facts.token.is_some() {
         put("token-file", json!(facts.paths.token));
     }
     if let Some(server) = &cluster.server {
@@ -93,7 +93,7 @@ fn server(facts: &Facts<'_>, options: &mut Map<String, Value>) {
     let cluster = facts.cluster;
     let mut put = |name: &str, value: Value| options.insert(name.to_owned(), value);
     put("write-kubeconfig-mode", json!("0600"));
-    if facts.has_agent_token {
+    if facts.agent_token.is_some() {
         put("agent-token-file", json!(facts.paths.agent_token));
     }
     if cluster.datastore == Datastore::Etcd && cluster.server.is_none() {

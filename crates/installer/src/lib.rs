@@ -2,10 +2,12 @@
 //!
 //! [`plan`] is pure: from what is [`Wanted`] it computes changes, which [`airlock_node`] makes, records and undoes. What
 //! a bundle has of k3s comes from [`Contents`]; secrets are [`Secrets`], which the caller has read.
-//! [`runtime`] clears away what a stopped k3s leaves running.
+//! [`charts`] puts the charts of a bundle in order, and [`runtime`] clears away what a
+//! stopped k3s leaves running.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod authority;
+pub mod charts;
 mod cis;
 mod config;
 mod contents;

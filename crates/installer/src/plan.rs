@@ -309,8 +309,8 @@ fn configuration(wanted: &Wanted<'_>, paths: &Paths, is_selinux: bool) -> Result
         role: wanted.role,
         cluster: &site.cluster,
         paths,
-        has_token: token.is_some(),
-        has_agent_token: agent_token.is_some(),
+        token,
+        agent_token,
         has_registries: registries.is_some(),
         is_selinux,
     })?;
