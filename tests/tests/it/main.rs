@@ -23,6 +23,7 @@ mod peers;
 mod refusals;
 mod reproducible;
 mod sbom;
+mod systemd;
 mod updates;
 mod vanished;
 mod world;
