@@ -330,7 +330,7 @@ fn interrupted_it_ends_soon_and_goes_on_later() {
     assert!(
         machine
             .host
-            .wait_until(Duration::from_secs(60), |_| !machine.starts().is_empty())
+            .wait_until(Duration::from_mins(1), |_| !machine.starts().is_empty())
     );
     let asked = Instant::now();
     let group = format!("-{}", child.id());
