@@ -11,5 +11,6 @@ mod hostile;
 mod images;
 mod secrets;
 mod served_charts;
+mod site;
 mod template;
 mod upstream;
