@@ -3,6 +3,7 @@
 mod chart;
 mod check;
 mod cluster;
+mod export;
 mod images;
 mod offline;
 mod online;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
+pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
@@ -144,6 +146,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Serve a store, or a bundle file as it is, to clusters and clients
     Serve(ServeArgs),
+    /// Write images of a store or bundle as one archive that containerd, k3s, docker and podman load
+    Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
     /// List the generations of a store
