@@ -17,6 +17,7 @@ mod kills;
 mod layout;
 mod lock_digests;
 mod memory;
+mod node_images;
 mod offline;
 mod packages;
 mod peers;

@@ -2,6 +2,7 @@
 
 mod chart;
 mod check;
+mod export;
 mod images;
 mod offline;
 mod online;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
+pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
@@ -142,6 +144,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Serve a store, or a bundle file as it is, to clusters and clients
     Serve(ServeArgs),
+    /// Write images of a store or bundle as one archive that containerd, k3s, docker and podman load
+    Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
     /// List the generations of a store

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod config_apt;
 mod demo;
+mod export;
 mod generations;
 mod images;
 mod import;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Ls(args) => ls::run(&args, global),
         Command::Import(args) => import::run(&args, global),
         Command::Serve(args) => serve::run(&args, global),
+        Command::Export(args) => export::run(&args, global),
         Command::Config(args) => config::run(&args, global),
         Command::Generations(args) => generations::run(&args, global),
         Command::Rollback(args) => generations::rollback(&args, global),
