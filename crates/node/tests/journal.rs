@@ -165,7 +165,10 @@ fn data_of_services_is_deleted_only_when_asked_for() {
     assert!(!folder.path().join("var/lib/data/inside").exists());
     assert!(!journal.is_empty());
     drop(journal);
-    Journal::open(&node).unwrap().undo_and_delete_data(&mut go_on).unwrap();
+    Journal::open(&node)
+        .unwrap()
+        .undo_and_delete_data(&mut go_on)
+        .unwrap();
     assert_eq!(snapshot(folder.path()), before);
 }
 

@@ -4,6 +4,7 @@ mod chart;
 mod check;
 mod export;
 mod images;
+mod install;
 mod offline;
 mod online;
 mod template;
@@ -16,6 +17,7 @@ pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use install::{Init, InstallArgs, InstallRole, UninstallArgs};
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
     LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
@@ -148,6 +150,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
+    /// Make this machine a node of k3s, from a store or bundle alone
+    Install(Box<InstallArgs>),
+    /// Put back what was there before Airlock changed this machine
+    Uninstall(UninstallArgs),
     /// List the generations of a store
     Generations(GenerationsArgs),
     /// Go back to an earlier generation
