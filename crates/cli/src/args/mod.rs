@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod export;
 mod images;
+mod install;
 mod offline;
 mod online;
 mod template;
@@ -18,6 +19,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use install::{Init, InstallArgs, InstallRole, UninstallArgs};
 pub(crate) use offline::{
     AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
     LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
@@ -150,6 +152,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
+    /// Make this machine a node of k3s, from a store or bundle alone
+    Install(Box<InstallArgs>),
+    /// Put back what was there before Airlock changed this machine
+    Uninstall(UninstallArgs),
     /// List the generations of a store
     Generations(GenerationsArgs),
     /// Go back to an earlier generation
