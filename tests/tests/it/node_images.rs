@@ -197,7 +197,14 @@ fn skopeo_reads_every_image_of_the_archive() {
     let images = usable(world);
     let (archive, _) = export(world, "skopeo.tar", &images, &["--platform", PLATFORM]);
     let skopeo = Skopeo::new();
-    for (name, root) in expected(world, &images) {
+    // Its reader of layouts passes over roots with Docker's media types.
+    let oci: Vec<&Image> = images
+        .iter()
+        .copied()
+        .filter(|image| image.root.media_type.contains(".oci."))
+        .collect();
+    assert!(!oci.is_empty());
+    for (name, root) in expected(world, &oci) {
         let place = format!("oci-archive:{}:{name}", archive.display());
         let mut command = skopeo.command("inspect");
         let raw = succeed(command.args(["--raw", &place])).stdout;
@@ -324,15 +331,16 @@ fn a_node_pulls_by_its_registries_yaml() {
     airlock
         .run(world.import_arguments(&world.bundle, &store))
         .succeeds();
+    let path = |name: &str| folder.join(name).into_os_string();
     let flags = [
-        "--tls-cert",
-        "leaf.pem",
-        "--tls-key",
-        "leaf.key",
-        "--username",
-        "node",
-        "--password-file",
-        "password",
+        "--tls-cert".into(),
+        path("leaf.pem"),
+        "--tls-key".into(),
+        path("leaf.key"),
+        "--username".into(),
+        "node".into(),
+        "--password-file".into(),
+        path("password"),
     ];
     let mirror = airlock.serve_when(&store, flags, |address| {
         std::net::TcpStream::connect(address).is_ok()

@@ -12,5 +12,6 @@ mod images;
 mod k3s;
 mod secrets;
 mod served_charts;
+mod site;
 mod template;
 mod upstream;
