@@ -2,6 +2,7 @@
 
 mod chart;
 mod check;
+mod cluster;
 mod export;
 mod images;
 mod install;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
+pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
 pub(crate) use install::{Init, InstallArgs, InstallRole, UninstallArgs};
@@ -166,6 +168,9 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
+    /// Describe a site for its nodes
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
