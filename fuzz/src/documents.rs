@@ -13,6 +13,7 @@ use airlock_spec::inventory::Inventory;
 use airlock_spec::lock::{self as locks, Lock};
 use airlock_spec::manifest::{Inputs, load};
 use airlock_spec::receipt::Receipt;
+use airlock_spec::site::{Addresses, Site};
 use airlock_trust::{PublicKey, SecretKey, SigstoreBundle};
 use airlock_types::{
     Digest, Host, Manifest, Platform, Reference, Repository, RepositoryName, Tag, media_type,
@@ -68,6 +69,30 @@ pub fn manifest(input: &[u8]) {
     };
     if let Err(errors) = load(Path::new("site/airlock.yaml"), &Inputs::default(), &mut read) {
         assert!(!errors.to_string().is_empty());
+    }
+}
+
+/// `site.yaml`. What it says of networks holds, and no problem shows what stands where a secret would.
+pub fn site(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    match Site::read(text, Path::new("site/site.yaml")) {
+        Ok(site) => {
+            let cluster = &site.cluster;
+            for pods in &cluster.cluster_cidr {
+                same_again::<Addresses>(&pods.to_string());
+                assert!(
+                    !cluster
+                        .service_cidr
+                        .iter()
+                        .any(|services| services.overlaps(pods))
+                );
+            }
+            assert!(cluster.data_dir.is_absolute());
+            assert!(cluster.server.iter().all(|server| server.password().is_none()));
+        }
+        Err(errors) => assert!(!errors.to_string().is_empty() && !errors.render().is_empty()),
     }
 }
 

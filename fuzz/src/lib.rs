@@ -25,7 +25,7 @@ pub use bundles::{bundle, tar};
 pub use charts::{helm_load, helm_render};
 pub use documents::{
     auth_file, challenge, chart, chart_index, chart_yaml, digest, index, lock, manifest, oci_manifest,
-    reference, signature,
+    reference, signature, site,
 };
 pub use formats::{helm_toml, helm_yaml};
 pub use images::helm_images;
@@ -37,7 +37,7 @@ pub use repositories::{apt_index, apt_sources, deb, openpgp, release};
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their folder of inputs.
-pub const TARGETS: [(&str, Target); 32] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("apt_index", apt_index),
     ("apt_sources", apt_sources),
     ("auth_file", auth_file),
@@ -69,6 +69,7 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("registry", registry),
     ("release", release),
     ("signature", signature),
+    ("site", site),
     ("tar", tar),
 ];
 

@@ -13,7 +13,7 @@
 //! cargo xtask image-corpus DIR       the images of every chart below a folder, as Helm and as we render it
 //! cargo xtask helm-fuzz              templates made by chance, rendered by both
 //! cargo xtask dist                   a static airlock binary
-//! cargo xtask schema [--check]       write (or compare) manifests/airlock.schema.json
+//! cargo xtask schema [--check]       write (or compare) the schemas in manifests/
 //! ```
 #![allow(
     clippy::print_stdout,
@@ -86,9 +86,9 @@ enum Task {
     HelmFuzz(helm::fuzz::Options),
     /// Build a static airlock binary, for releases and for carrying in bundles
     Dist,
-    /// Write the JSON Schema of the manifest to manifests/airlock.schema.json
+    /// Write the JSON Schemas of the manifest and of site.yaml into manifests/
     Schema {
-        /// Only compare; fail when the file is stale
+        /// Only compare; fail when a file is stale
         #[arg(long)]
         check: bool,
     },

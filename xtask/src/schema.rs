@@ -8,32 +8,42 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{airlock, root};
 
-fn path() -> PathBuf {
-    root().join("manifests/airlock.schema.json")
+/// What `airlock schema --of` calls a document, and the file with its schema.
+const SCHEMAS: [(&str, &str); 2] = [
+    ("manifest", "manifests/airlock.schema.json"),
+    ("site", "manifests/site.schema.json"),
+];
+
+fn path(file: &str) -> PathBuf {
+    root().join(file)
 }
 
-/// Writes the JSON Schema of the manifest.
+/// Writes the JSON Schemas.
 pub(crate) fn write() -> Result<()> {
-    let path = path();
-    fs::write(&path, generate()?).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("wrote {}", path.display());
-    Ok(())
-}
-
-/// Fails when the file in the repository is not what the code says.
-pub(crate) fn check() -> Result<()> {
-    let path = path();
-    let present = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    if present != generate()? {
-        bail!("{} is stale: run cargo xtask schema", path.display());
+    for (document, file) in SCHEMAS {
+        let path = path(file);
+        fs::write(&path, generate(document)?).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
     }
     Ok(())
 }
 
-fn generate() -> Result<Vec<u8>> {
+/// Fails when a file in the repository is not what the code says.
+pub(crate) fn check() -> Result<()> {
+    for (document, file) in SCHEMAS {
+        let path = path(file);
+        let present = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if present != generate(document)? {
+            bail!("{} is stale: run cargo xtask schema", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn generate(document: &str) -> Result<Vec<u8>> {
     let binary = airlock()?;
     let output = Command::new(&binary)
-        .arg("schema")
+        .args(["schema", "--of", document])
         .env_clear()
         .output()
         .with_context(|| format!("cannot start {}", binary.display()))?;

@@ -20,6 +20,7 @@ pub mod site;
 mod address;
 mod name;
 mod pattern;
+mod yaml;
 
 pub use address::{AddressSecret, secret_in};
 pub use name::{BundleName, Channel, NameError, Version};

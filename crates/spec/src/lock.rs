@@ -65,6 +65,8 @@ pub enum Kind {
     Packages,
     /// What a component installs: values, manifests, and every image that they need.
     Deployment,
+    /// A release of k3s: what a node needs of it.
+    K3s,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Self::Files => "files",
             Self::Packages => "packages",
             Self::Deployment => "deployment",
+            Self::K3s => "k3s",
         }
     }
 }

@@ -30,14 +30,11 @@
 //! platforms are not used, its variables take the value of the importing manifest's variable of the same name.
 //! Conditions that hold are every value but the empty one, `0`, `false`, `no` and `off`.
 
-mod decode;
 mod deploy;
-mod diagnostic;
+mod k3s;
 mod load;
 mod model;
-mod node;
 mod packages;
-mod paths;
 mod read;
 mod schema;
 mod variables;
@@ -45,14 +42,15 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use crate::yaml::{Diagnostic, Place, Problems};
 pub use deploy::{
     Confirm, Discover, Ignore, Ignored, ImageDecisions, KubernetesRequest, ManifestRequest, Upstream,
 };
-pub use diagnostic::{Diagnostic, ManifestErrors, Place};
+pub use k3s::{ImageForm, K3sRequest, SelinuxPackage, UpgradeManifest, UpgradeRequest};
 pub use load::{Inputs, load};
 pub use model::{
     ChartRequest, ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageRequest,
-    ImageSource, K3sRequest, Metadata, PolicyRule,
+    ImageSource, Metadata, PolicyRule,
 };
 pub use packages::{PackageBase, PackageException, PackagePin, PackageRepository, PackagesRequest};
 pub use schema::schema;

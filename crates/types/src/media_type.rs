@@ -32,6 +32,10 @@ pub const AIRLOCK_DEB_SET: &str = "application/vnd.airlock.packages.deb.v1+json"
 pub const AIRLOCK_DEPLOYMENT_SET: &str = "application/vnd.airlock.deployment.v1";
 /// Configuration of a deployment.
 pub const AIRLOCK_DEPLOYMENT: &str = "application/vnd.airlock.deployment.v1+json";
+/// Artifact type of a k3s release.
+pub const AIRLOCK_K3S: &str = "application/vnd.airlock.k3s.v1";
+/// Configuration of a k3s release.
+pub const AIRLOCK_K3S_RELEASE: &str = "application/vnd.airlock.k3s.v1+json";
 /// A Debian package.
 pub const DEB: &str = "application/vnd.debian.binary-package";
 /// A plain file in such a tree.

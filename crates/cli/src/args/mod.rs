@@ -160,8 +160,12 @@ pub(crate) enum Command {
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
     Demo(DemoArgs),
-    /// Print the JSON Schema of the manifest
-    Schema,
+    /// Print the JSON Schema of the manifest, or of site.yaml
+    Schema {
+        /// Which document it describes
+        #[arg(long, value_enum, default_value_t = Document::Manifest)]
+        of: Document,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -172,6 +176,15 @@ pub(crate) enum Command {
         /// The folder
         dir: PathBuf,
     },
+}
+
+/// A document that people write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// airlock.yaml
+    Manifest,
+    /// site.yaml
+    Site,
 }
 
 /// `airlock keygen`

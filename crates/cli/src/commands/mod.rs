@@ -24,7 +24,7 @@ mod template;
 mod verify;
 mod views;
 
-use crate::args::{Command, Global};
+use crate::args::{Command, Document, Global};
 use crate::failure::Result;
 use crate::print;
 
@@ -57,14 +57,18 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Receipts(args) => receipts::run(&args, global),
         Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
-        Command::Schema => schema(),
+        Command::Schema { of } => schema(of),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
     }
 }
 
-fn schema() -> Result {
-    let mut text = serde_json::to_string_pretty(&airlock_spec::manifest::schema())?;
+fn schema(of: Document) -> Result {
+    let schema = match of {
+        Document::Manifest => airlock_spec::manifest::schema(),
+        Document::Site => airlock_spec::site::schema(),
+    };
+    let mut text = serde_json::to_string_pretty(&schema)?;
     text.push('\n');
     print::out(&text)
 }

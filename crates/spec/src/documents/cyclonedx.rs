@@ -24,7 +24,7 @@ pub fn cyclonedx(lock: &Lock, licences: &Licences) -> Vec<u8> {
                 .map(|(number, deb)| package(&format!("artifact-{at}-{number}"), deb))
                 .collect();
             let mut component = json!({
-                "type": match artifact.kind { Kind::Image => "container", Kind::Chart => "application", Kind::Files | Kind::Packages | Kind::Deployment => "file" },
+                "type": match artifact.kind { Kind::Image => "container", Kind::Chart | Kind::K3s => "application", Kind::Files | Kind::Packages | Kind::Deployment => "file" },
                 "bom-ref": format!("artifact-{at}"),
                 "name": artifact.reference.repository.to_string(),
                 "version": version(artifact),

@@ -22,12 +22,12 @@ use airlock_types::Digest;
 use crate::lock::{Artifact, Kind};
 use crate::packages::{DebPackage, DebSet};
 
-/// The package URL of an artifact (purl specification, type `oci`; `generic` for trees of files).
+/// The package URL of an artifact (purl specification, type `oci`; `generic` for trees of files and for k3s).
 fn purl(artifact: &Artifact) -> String {
     let repository = &artifact.reference.repository;
     let name = repository.name.as_str().rsplit('/').next().unwrap_or_default();
     let version = percent(&artifact.root.digest.to_string());
-    let scheme = if matches!(artifact.kind, Kind::Files | Kind::Packages) {
+    let scheme = if matches!(artifact.kind, Kind::Files | Kind::Packages | Kind::K3s) {
         "generic"
     } else {
         "oci"

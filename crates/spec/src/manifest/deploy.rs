@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use airlock_types::{Reference, Repository};
 use serde::Serialize;
 
-use super::decode::Decoder;
-use super::diagnostic::Place;
 use super::model::ImageRequest;
-use super::node::{Node, Value};
-use super::paths::below;
-use super::read::{image, known, node_start, path};
+use super::read::{image, known, path};
 use crate::Pattern;
+use crate::yaml::Decoder;
+use crate::yaml::Place;
+use crate::yaml::below;
+use crate::yaml::{Node, Value};
 
 /// `kubernetes`: the cluster that charts are rendered for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -238,7 +238,7 @@ fn ignore(decoder: &mut Decoder<'_>, node: &Node) -> Option<Ignore> {
         (None, Some(node)) => Ignored::Gap(decoder.parse(node)?),
         _ => {
             let message = "what is ignored is told by one of `match` and `gap`";
-            decoder.problem(node_start(node), message).help =
+            decoder.problem(node.start(), message).help =
                 Some("for example {match: \"docker.io/acme/*\", reason: \"only for tests\"}".to_owned());
             return None;
         }
@@ -246,7 +246,7 @@ fn ignore(decoder: &mut Decoder<'_>, node: &Node) -> Option<Ignore> {
     Some(Ignore {
         what,
         reason: reason?,
-        place: decoder.place(node_start(node)),
+        place: decoder.place(node.start()),
     })
 }
 

@@ -2,13 +2,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::decode::Decoder;
-use super::diagnostic::{Diagnostic, ManifestErrors, SourceText, Span, did_you_mean};
 use super::model::{Component, Effective, PolicyRule};
-use super::node::Node;
-use super::paths::below;
 use super::read::{self, Entry, FileContent};
 use super::variables::{self, Variables};
+use crate::yaml::Decoder;
+use crate::yaml::Node;
+use crate::yaml::below;
+use crate::yaml::{Diagnostic, Problems, SourceText, Span, did_you_mean};
 
 /// How many files one manifest may consist of.
 const MAX_FILES: usize = 256;
@@ -33,10 +33,10 @@ pub fn load(
     manifest: &Path,
     inputs: &Inputs,
     read: &mut dyn FnMut(&Path) -> io::Result<String>,
-) -> Result<Effective, ManifestErrors> {
+) -> Result<Effective, Problems> {
     let text = read(manifest).map_err(|error| {
         let problem = format!("the manifest cannot be read ({error})");
-        ManifestErrors::from(Diagnostic::of_file(&manifest.display().to_string(), problem))
+        Problems::from(Diagnostic::of_file(&manifest.display().to_string(), problem))
     })?;
     let mut loader = Loader {
         folder: manifest.parent().unwrap_or(Path::new("")).to_owned(),
@@ -65,7 +65,7 @@ pub fn load(
             policy: loader.policy,
             kubernetes,
         }),
-        _ => Err(ManifestErrors(loader.problems)),
+        _ => Err(Problems(loader.problems)),
     }
 }
 
@@ -242,9 +242,9 @@ impl Loader<'_> {
 
 fn entry<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
     match &root.value {
-        super::node::Value::Map(entries) => entries
+        crate::yaml::Value::Map(entries) => entries
             .iter()
-            .find(|(key, node)| key.name == name && !matches!(node.value, super::node::Value::Null))
+            .find(|(key, node)| key.name == name && !matches!(node.value, crate::yaml::Value::Null))
             .map(|(_, node)| node),
         _ => None,
     }

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::Place;
 use super::deploy::{Discover, ImageDecisions, KubernetesRequest, ManifestRequest};
+use super::k3s::K3sRequest;
 use super::packages::PackagesRequest;
 use crate::{BundleName, Channel, Version};
 
@@ -247,21 +248,6 @@ pub enum Checksum {
         /// Its address.
         url: Url,
     },
-}
-
-/// `k3s`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct K3sRequest {
-    /// A release, `v1.34.5+k3s1`.
-    pub version: Option<String>,
-    /// A release channel, `stable`, when no version is given.
-    pub channel: Option<String>,
-    /// The distributions whose SELinux policy package is wanted: `el8`, `el9`.
-    pub selinux: Vec<String>,
-    /// Where it was written.
-    #[serde(skip)]
-    pub place: Place,
 }
 
 /// An entry of `policy.require`.

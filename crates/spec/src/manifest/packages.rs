@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use url::Url;
 
-use super::decode::{Decoder, Fields};
-use super::diagnostic::Place;
-use super::node::{Node, Value};
-use super::read::{address, known, node_start, path};
+use super::read::{address, known, path};
+use crate::yaml::Place;
+use crate::yaml::{Decoder, Fields};
+use crate::yaml::{Node, Value};
 
 /// An entry of `packages`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -172,7 +172,7 @@ pub(crate) fn packages(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> O
         repos,
         keyrings,
         allow,
-        place: decoder.place(node_start(node)),
+        place: decoder.place(node.start()),
     })
 }
 
@@ -195,7 +195,7 @@ fn installed(decoder: &mut Decoder<'_>, fields: &Fields<'_>, folder: &Path) -> O
             path: path(decoder, file, folder)?,
         }),
         _ => {
-            decoder.problem(node_start(node), "base needs either `status` or `installed`");
+            decoder.problem(node.start(), "base needs either `status` or `installed`");
             None
         }
     }
@@ -213,9 +213,7 @@ fn repository(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<Pac
         ["sources"] => &["sources"],
         ["baseurl"] => &["baseurl", "id", "gpgkey"],
         _ => {
-            let span = given
-                .get(1)
-                .map_or(node_start(node), |name| fields.key_span(name));
+            let span = given.get(1).map_or(node.start(), |name| fields.key_span(name));
             decoder
                 .problem(span, "a repository needs one of `uri`, `sources` and `baseurl`")
                 .help = Some(

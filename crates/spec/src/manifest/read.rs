@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use airlock_types::{Digest, Platform, Reference, RepositoryName};
 use url::Url;
 
-use super::decode::{Decoder, Fields};
 use super::deploy::{self, Discover, KubernetesRequest};
-use super::diagnostic::Span;
+use super::k3s;
 use super::model::{
     ChartRequest, ChartSource, Checksum, Component, FileRequest, FileSource, ImageRequest, ImageSource,
-    K3sRequest, Metadata, PolicyRule,
+    Metadata, PolicyRule,
 };
-use super::node::{Node, Value};
 use super::packages;
-use super::paths::below;
+use crate::yaml::{Decoder, Fields, Node, Span, Value, below};
 use crate::{Channel, secret_in};
 
 /// The fields of every mapping; a test holds them against the JSON Schema.
@@ -60,7 +58,12 @@ pub(crate) mod known {
     pub(crate) const DISCOVER: &[&str] = &["values", "toggles"];
     pub(crate) const FILE: &[&str] = &["url", "path", "to", "sha256", "checksums", "mode"];
     pub(crate) const PUBLISHED: &[&str] = &["url"];
-    pub(crate) const K3S: &[&str] = &["version", "channel", "selinux"];
+    pub(crate) const K3S: &[&str] = &[
+        "version", "channel", "selinux", "images", "upgrade", "releases", "channels",
+    ];
+    pub(crate) const SELINUX: &[&str] = &["distro", "url", "sha256"];
+    pub(crate) const UPGRADE: &[&str] = &["image", "manifests", "images"];
+    pub(crate) const UPGRADE_MANIFEST: &[&str] = &["url", "sha256", "checksums"];
     pub(crate) const PACKAGES: &[&str] = &[
         "distro",
         "names",
@@ -286,7 +289,7 @@ fn content(
         .iter()
         .filter_map(|node| packages::packages(decoder, node, base))
         .collect();
-    let k3s = fields.get("k3s").and_then(|node| self::k3s(decoder, node));
+    let k3s = fields.get("k3s").and_then(|node| k3s::k3s(decoder, node));
     Component {
         name,
         images,
@@ -342,7 +345,7 @@ pub(crate) fn image(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Opti
     })
 }
 
-fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
+pub(crate) fn reference(decoder: &mut Decoder<'_>, node: &Node) -> Option<Reference> {
     let text = decoder.text(node)?;
     let found = decoder.parse::<Reference>(node);
     if found.is_none()
@@ -420,7 +423,7 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
     if places.iter().filter(|name| given(name)).count() != 1 {
         let message = "a chart needs one of `repo`, `oci` and `path`";
         let second = places.iter().filter(|name| given(name)).nth(1);
-        let span = second.map_or(node_start(node), |name| fields.key_span(name));
+        let span = second.map_or(node.start(), |name| fields.key_span(name));
         decoder.problem(span, message).help = Some(
             "for example {name: app, repo: \"https://charts.example.org\", version: \"~1.2\"}".to_owned(),
         );
@@ -490,7 +493,7 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
         None => Discover::default(),
     };
     let release = match fields.get("release") {
-        Some(node) => Some(release(decoder, node)?),
+        Some(node) => Some(decoder.release(node)?),
         None => None,
     };
     Some(ChartRequest {
@@ -502,36 +505,8 @@ fn chart(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<ChartReq
             .get("namespace")
             .and_then(|node| decoder.text(node))
             .map(str::to_owned),
-        place: decoder.place(node_start(node)),
+        place: decoder.place(node.start()),
     })
-}
-
-/// The name of a release, which is the name of a Secret as well: at most 53 characters (Helm, "Release names").
-fn release(decoder: &mut Decoder<'_>, node: &Node) -> Option<String> {
-    let text = decoder.text(node)?;
-    let word = |part: &str| {
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        edge(part.chars().next()) && edge(part.chars().next_back()) && part.chars().all(inner)
-    };
-    if text.len() > 53 || !text.split('.').all(word) {
-        let message =
-            format!("a release is called with at most 53 lower-case letters, digits, '-' and '.': {text:?}");
-        decoder.problem(node.span, message);
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-/// Where a node starts; block mappings start where their first key does.
-pub(crate) fn node_start(node: &Node) -> Span {
-    match &node.value {
-        Value::Map(entries) => entries.first().map_or(node.span, |(key, _)| Span {
-            length: key.span.length,
-            ..key.span
-        }),
-        _ => node.span,
-    }
 }
 
 fn files(decoder: &mut Decoder<'_>, items: &[Node], base: &Path) -> Vec<FileRequest> {
@@ -544,7 +519,7 @@ fn files(decoder: &mut Decoder<'_>, items: &[Node], base: &Path) -> Vec<FileRequ
         if let Some(line) = seen.insert(request.path.clone(), request.place.line) {
             decoder
                 .problem(
-                    node_start(node),
+                    node.start(),
                     format!("two files of the component are served as `{}`", request.path),
                 )
                 .label = Some(format!("the first one is on line {line}"));
@@ -577,7 +552,7 @@ fn file_request(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<F
         (FileSource::Url { url }, target, span)
     } else {
         let Some(node) = path_node else {
-            decoder.problem(node_start(node), "a file needs `url` or `path`").help =
+            decoder.problem(node.start(), "a file needs `url` or `path`").help =
                 Some("for example {path: ./site.conf} or {url: \"https://example.org/kubectl\", path: bin/kubectl}".to_owned());
             return None;
         };
@@ -613,7 +588,7 @@ fn file_request(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Option<F
         path: target,
         mode,
         checksum,
-        place: decoder.place(node_start(node)),
+        place: decoder.place(node.start()),
     })
 }
 
@@ -632,7 +607,12 @@ fn mode(decoder: &mut Decoder<'_>, node: &Node) -> Option<u32> {
     mode
 }
 
-fn checksum(decoder: &mut Decoder<'_>, fields: &Fields<'_>, source: &FileSource) -> Option<Checksum> {
+/// What a file must hash to: `sha256` or `checksums`.
+pub(crate) fn checksum(
+    decoder: &mut Decoder<'_>,
+    fields: &Fields<'_>,
+    source: &FileSource,
+) -> Option<Checksum> {
     let published = |decoder: &mut Decoder<'_>, node: &Node| {
         let text = decoder.text(node)?;
         // The file of checksums usually lies beside the file: `SHA256SUMS` alone is enough then.
@@ -671,29 +651,6 @@ fn checksum(decoder: &mut Decoder<'_>, fields: &Fields<'_>, source: &FileSource)
     }
 }
 
-fn k3s(decoder: &mut Decoder<'_>, node: &Node) -> Option<K3sRequest> {
-    let fields = decoder.fields(node, "k3s", known::K3S)?;
-    let version = fields
-        .get("version")
-        .and_then(|node| decoder.text(node))
-        .map(str::to_owned);
-    let channel = fields
-        .get("channel")
-        .and_then(|node| decoder.text(node))
-        .map(str::to_owned);
-    if version.is_some() == channel.is_some() {
-        decoder.problem(node_start(node), "k3s needs either `version` or `channel`");
-        return None;
-    }
-    let selinux = decoder.texts(fields.get("selinux"));
-    Some(K3sRequest {
-        version,
-        channel,
-        selinux,
-        place: decoder.place(node_start(node)),
-    })
-}
-
 fn policy(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Vec<PolicyRule> {
     let mut out = Vec::new();
     let Some(fields) = decoder.fields(node, "policy", known::POLICY) else {
@@ -717,7 +674,7 @@ fn policy(decoder: &mut Decoder<'_>, node: &Node, base: &Path) -> Vec<PolicyRule
             out.push(PolicyRule {
                 pattern: pattern.to_owned(),
                 key,
-                place: decoder.place(node_start(node)),
+                place: decoder.place(node.start()),
             });
         }
     }

@@ -257,8 +257,74 @@ struct K3s {
     version: Option<String>,
     /// A release channel, resolved when the lock is made.
     channel: Option<String>,
-    /// The distributions whose SELinux policy is wanted: el8, el9.
-    selinux: Option<Vec<String>>,
+    /// The SELinux policy packages and what they need, by distribution.
+    selinux: Option<Vec<SelinuxPackage>>,
+    /// How its own images are carried; each where nothing is given.
+    images: Option<ImageForm>,
+    /// What upgrades by the system-upgrade-controller need; nothing of it where this is not given.
+    upgrade: Option<Upgrade>,
+    /// The address that releases are below; that of k3s where none is given.
+    releases: Option<String>,
+    /// The address that channels are below; that of k3s where none is given.
+    channels: Option<String>,
+}
+
+/// A package for nodes with SELinux.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SelinuxPackage {
+    /// The distribution: el8, el9, el10, sle, coreos.
+    distro: String,
+    /// Its address.
+    url: String,
+    /// What it must hash to.
+    sha256: String,
+}
+
+/// How the images of a k3s release are carried.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum ImageForm {
+    /// Each by itself, as every other image.
+    Each,
+    /// As the archives that k3s publishes.
+    Archive,
+    /// In both ways.
+    Both,
+}
+
+/// What upgrades need.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Upgrade {
+    /// Whether the image that upgrades nodes is carried.
+    Switch(bool),
+    /// The same, with the controller.
+    Detailed(UpgradeDetails),
+}
+
+/// What upgrades need, with the controller.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct UpgradeDetails {
+    /// The repository of the image that upgrades nodes; docker.io/rancher/k3s-upgrade where none is given.
+    image: Option<String>,
+    /// The manifests of the controller; images that stand in them come along.
+    manifests: Option<Vec<UpgradeManifest>>,
+    /// More images of the controller.
+    images: Option<Vec<String>>,
+}
+
+/// A manifest of the controller.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct UpgradeManifest {
+    /// Its address.
+    url: String,
+    /// What it must hash to.
+    sha256: Option<Sha256>,
+    /// The address of a file of checksums, as sha256sum writes it; may be relative to url.
+    checksums: Option<String>,
 }
 
 /// Packages of a distribution.
@@ -423,6 +489,9 @@ mod tests {
             ("File", known::FILE),
             ("Published", known::PUBLISHED),
             ("K3s", known::K3S),
+            ("SelinuxPackage", known::SELINUX),
+            ("UpgradeDetails", known::UPGRADE),
+            ("UpgradeManifest", known::UPGRADE_MANIFEST),
             ("Packages", known::PACKAGES),
             ("PackagePin", known::PACKAGE_PIN),
             ("PackageBase", known::PACKAGE_BASE),

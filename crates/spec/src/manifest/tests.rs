@@ -6,7 +6,7 @@ use super::*;
 
 const HEAD: &str = "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {name: edge, version: 1.10}\nplatforms: [linux/amd64]\n";
 
-fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, ManifestErrors> {
+fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, Problems> {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
     load(Path::new(files.keys().next().unwrap()), inputs, &mut |path| {
         files
@@ -17,7 +17,7 @@ fn load_files(files: &[(&str, &str)], inputs: &Inputs) -> Result<Effective, Mani
 }
 
 /// A manifest with the usual head.
-fn load_body(body: &str) -> Result<Effective, ManifestErrors> {
+fn load_body(body: &str) -> Result<Effective, Problems> {
     load_files(&[("airlock.yaml", &format!("{HEAD}{body}"))], &Inputs::default())
 }
 
@@ -274,7 +274,7 @@ fn yaml_that_is_none() {
       = help: put quotes around a value with ${…} inside of { } or [ ]
     "##);
     insta::assert_snapshot!(problems("components: []\n---\na: b\n"), @r##"
-    error: a manifest is one YAML document
+    error: only one YAML document is expected
      --> airlock.yaml:7:1
       |
     7 | a: b
@@ -440,7 +440,7 @@ fn the_effective_manifest_is_what_counts() {
 #[test]
 fn fields_of_later_versions_are_read() {
     let effective = load_body(
-        "components:\n  - name: k3s\n    k3s: {version: v1.34.5+k3s1, selinux: [el9]}\n  - name: node\n    packages:\n      - {distro: debian-12, names: [chrony], base: minimal}\n      - {distro: rocky-9, names: [chrony], base: {installed: list.txt}, repos: [{id: baseos, baseurl: \"https://example.org/b/\", gpgkey: keys/rocky.asc}]}\npolicy: {require: [{match: \"docker.io/acme/*\", key: keys/acme.pub}]}\n",
+        "components:\n  - name: k3s\n    k3s: {version: v1.34.5+k3s1}\n  - name: node\n    packages:\n      - {distro: debian-12, names: [chrony], base: minimal}\n      - {distro: rocky-9, names: [chrony], base: {installed: list.txt}, repos: [{id: baseos, baseurl: \"https://example.org/b/\", gpgkey: keys/rocky.asc}]}\npolicy: {require: [{match: \"docker.io/acme/*\", key: keys/acme.pub}]}\n",
     )
     .unwrap();
     assert!(effective.components[0].k3s.is_some());
@@ -514,7 +514,7 @@ fn the_documented_example_is_read() {
     })
     .unwrap_or_else(|errors| panic!("{}", errors.render()));
     let names: Vec<&str> = effective.components.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["tools", "monitoring", "extras", "base/os"]);
+    assert_eq!(names, ["tools", "monitoring", "extras", "base/os", "cluster"]);
 }
 
 #[test]

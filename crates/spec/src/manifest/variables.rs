@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::decode::Decoder;
-use super::diagnostic::{Diagnostic, Span, did_you_mean};
-use super::node::{Key, Node, Value};
+use crate::yaml::Decoder;
+use crate::yaml::{Diagnostic, Span, did_you_mean};
+use crate::yaml::{Key, Node, Value};
 
 /// The variables of one file with their values.
 pub(crate) type Variables = BTreeMap<String, String>;

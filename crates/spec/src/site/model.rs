@@ -149,7 +149,7 @@ pub struct ClusterAuthority {
 pub struct Chart {
     /// The release, as the manifest names it.
     pub release: String,
-    /// Whether it is installed at all.
+    /// Whether it is installed at all; so where nothing is given.
     pub enabled: bool,
     /// Releases that are installed, and well, before it.
     pub after: Vec<String>,
@@ -264,14 +264,48 @@ pub struct Leaf {
     pub days: u16,
 }
 
-impl std::fmt::Display for Addresses {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.network, self.prefix)
+/// Where k3s keeps its data unless it is told otherwise.
+const DATA_DIR: &str = "/var/lib/rancher/k3s";
+
+impl Default for Site {
+    /// A site without a `site.yaml`.
+    fn default() -> Self {
+        Self {
+            name: "site".parse().expect("this is a name"),
+            mirror: None,
+            cluster: Cluster::default(),
+            charts: Vec::new(),
+            hosts: BTreeMap::new(),
+            packages: Vec::new(),
+            firewall: Firewall::default(),
+            services: Services::default(),
+        }
     }
 }
 
-impl Serialize for Addresses {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            server: None,
+            token_file: None,
+            agent_token_file: None,
+            tls_san: Vec::new(),
+            cluster_cidr: Vec::new(),
+            service_cidr: Vec::new(),
+            cluster_dns: None,
+            cluster_domain: None,
+            flannel_backend: None,
+            datastore: Datastore::default(),
+            disable: Vec::new(),
+            cis: false,
+            secrets_encryption: false,
+            embedded_registry: false,
+            data_dir: PathBuf::from(DATA_DIR),
+            selinux: Selinux::default(),
+            ca: None,
+            config: BTreeMap::new(),
+            agent_config: BTreeMap::new(),
+            namespace: None,
+        }
     }
 }

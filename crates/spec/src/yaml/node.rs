@@ -1,6 +1,6 @@
 //! A YAML document as a tree that knows where everything stands.
 //!
-//! Scalars keep their spelling (`1.10` stays `1.10`), since the manifest's fields decide what they are.
+//! Scalars keep their spelling (`1.10` stays `1.10`), since the fields of the document decide what they are.
 
 use std::fmt;
 
@@ -9,13 +9,15 @@ use serde_saphyr::{Location, Spanned};
 
 use super::diagnostic::{Diagnostic, SourceText, Span};
 
-/// The largest manifest that is read.
+/// The largest document that is read.
 const MAX_BYTES: usize = 4 << 20;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) span: Span,
+    /// Whether a text is a number or a boolean without quotes.
+    pub(crate) bare: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ impl Node {
 
     fn build(source: &SourceText, raw: Spanned<Raw>) -> Self {
         let span = span(source, raw.referenced);
+        let bare = matches!(raw.value, Raw::Plain);
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Text(text) => Value::Text(text),
@@ -75,7 +78,30 @@ impl Node {
                     .collect(),
             ),
         };
-        Self { value, span }
+        Self { value, span, bare }
+    }
+
+    /// The value as JSON, for fields whose meaning others decide. A number that JSON would spell another way (`0644`) stays
+    /// the text that it is.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Text(text) if self.bare => bare(text),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), node.to_json()))
+                .collect(),
+        }
+    }
+
+    /// Where it starts; block mappings start where their first key does.
+    pub(crate) fn start(&self) -> Span {
+        match &self.value {
+            Value::Map(entries) => entries.first().map_or(self.span, |(key, _)| key.span),
+            _ => self.span,
+        }
     }
 
     /// What it is, for people.
@@ -86,6 +112,16 @@ impl Node {
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
+    }
+}
+
+fn bare(text: &str) -> serde_json::Value {
+    if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
+        return text.eq_ignore_ascii_case("true").into();
+    }
+    match serde_json::from_str::<serde_json::Number>(text) {
+        Ok(number) if number.to_string() == text => number.into(),
+        _ => text.into(),
     }
 }
 
@@ -121,7 +157,7 @@ fn syntax_error(source: &SourceText, error: &serde_saphyr::Error) -> Diagnostic 
         return Diagnostic::new(source, span, format!("the key `{key}` stands twice"));
     }
     if let serde_saphyr::Error::MultipleDocuments { .. } = error {
-        return Diagnostic::new(source, span, "a manifest is one YAML document");
+        return Diagnostic::new(source, span, "only one YAML document is expected");
     }
     let text = error.to_string();
     // The place is shown with the excerpt; the library repeats it in its text.

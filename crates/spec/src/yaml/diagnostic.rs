@@ -35,7 +35,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// One problem of a manifest, with its place.
+/// One problem of a document, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What is wrong, in one clause.
@@ -92,6 +92,30 @@ impl Diagnostic {
     pub(crate) fn mask(&mut self, secret: &str) {
         if !secret.is_empty() {
             self.excerpt = self.excerpt.replace(secret, &"*".repeat(secret.chars().count()));
+        }
+    }
+
+    /// Keeps a stretch of the file out of the excerpt, however it is spelled there.
+    pub(crate) fn mask_span(&mut self, span: Span) {
+        if span.line == self.line && span.line != 0 {
+            let masked = span.column.saturating_sub(1)..span.column.saturating_sub(1) + span.length;
+            let text = self.excerpt.chars().enumerate();
+            self.excerpt = text
+                .map(|(at, c)| if masked.contains(&at) { '*' } else { c })
+                .collect();
+        }
+    }
+
+    /// Leaves out the rest of the excerpt after the first of some words.
+    pub(crate) fn cut_after(&mut self, words: &[&str]) {
+        let lower = self.excerpt.to_ascii_lowercase();
+        let end = words
+            .iter()
+            .filter_map(|word| Some(lower.find(word)? + word.len()))
+            .min();
+        if let Some(end) = end.filter(|end| self.excerpt.is_char_boundary(*end)) {
+            self.excerpt.truncate(end);
+            self.excerpt.push('…');
         }
     }
 
@@ -154,20 +178,20 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong with a manifest, in the order of the files.
+/// Everything that is wrong with a document, in the order of the files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", summary(.0))]
-pub struct ManifestErrors(pub Vec<Diagnostic>);
+pub struct Problems(pub Vec<Diagnostic>);
 
 fn summary(problems: &[Diagnostic]) -> String {
     match problems {
-        [] => "the manifest is not valid".to_owned(),
+        [] => "the document is not valid".to_owned(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
     }
 }
 
-impl ManifestErrors {
+impl Problems {
     /// All problems with their excerpts, an empty line between two.
     pub fn render(&self) -> String {
         let rendered: Vec<String> = self.0.iter().map(Diagnostic::render).collect();
@@ -175,7 +199,7 @@ impl ManifestErrors {
     }
 }
 
-impl From<Diagnostic> for ManifestErrors {
+impl From<Diagnostic> for Problems {
     fn from(problem: Diagnostic) -> Self {
         Self(vec![problem])
     }

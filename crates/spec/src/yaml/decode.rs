@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::Place;
-use super::diagnostic::{Diagnostic, SourceText, Span, did_you_mean};
+use super::diagnostic::{Diagnostic, Place, SourceText, Span, did_you_mean};
 use super::node::{Key, Node, Value};
+
+/// How many problems of one file are told.
+const MAX_PROBLEMS: usize = 1000;
 
 /// Reads the nodes of one file; problems gather in `problems`.
 pub(crate) struct Decoder<'a> {
@@ -60,6 +62,8 @@ impl<'a> Decoder<'a> {
     /// Notes a problem; the caller may refine it.
     pub(crate) fn problem(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         let problem = Diagnostic::new(self.source, span, message);
+        // Each excerpt takes a look through the file, and nobody reads more than these.
+        self.problems.truncate(MAX_PROBLEMS - 1);
         self.problems.push(problem);
         let last = self.problems.len() - 1;
         &mut self.problems[last]
@@ -151,6 +155,19 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// The name of a release, which is the name of a Secret as well: at most 53 characters (Helm, "Release names").
+    pub(crate) fn release(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node)?;
+        if text.len() > 53 || !text.split('.').all(is_label) {
+            let message = format!(
+                "a release is called with at most 53 lower-case letters, digits, '-' and '.': {text:?}"
+            );
+            self.problem(node.span, message);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
     pub(crate) fn texts(&mut self, node: Option<&Node>) -> Vec<String> {
         let Some(node) = node else { return Vec::new() };
         self.list(node)
@@ -171,6 +188,15 @@ impl<'a> Decoder<'a> {
         problem.help = Some(format!("it must be {}", known.join(" or ")));
         None
     }
+}
+
+/// Whether a text is a label of a name in DNS, in lower case (RFC 1123, section 2.1).
+pub(crate) fn is_label(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.chars().all(inner)
 }
 
 /// An error and what caused it, in one line.
