@@ -40,6 +40,8 @@ mod read;
 mod report;
 mod runtimes;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Check, Finding, Status};
 pub use context::{Clock, Context, DATA_DIR, Need, NotBefore, Role, Settings};

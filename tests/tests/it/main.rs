@@ -20,6 +20,7 @@ mod memory;
 mod offline;
 mod packages;
 mod peers;
+mod preflight;
 mod refusals;
 mod reproducible;
 mod sbom;

@@ -3,6 +3,7 @@
 mod chart;
 mod check;
 mod images;
+mod node;
 mod offline;
 mod online;
 mod template;
@@ -14,9 +15,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
-    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
-    LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
+    AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
+    InventoryArgs, LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs,
+    VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -156,6 +159,8 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
+    /// Find what keeps k3s from running on this machine, before anything is installed
+    Preflight(Box<PreflightArgs>),
     /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet
