@@ -37,12 +37,14 @@ mod cli;
 mod containerd;
 mod containers;
 mod daemon;
+mod host;
 mod registry;
 
 pub use cli::{Airlock, FILTERS, Run, Served};
 pub use containerd::Containerd;
 pub use containers::{Podman, Skopeo};
 pub use daemon::{Daemon, free_port};
+pub use host::{Host, Process, Snapshot};
 pub use images::{Image, Suite};
 pub use registry::{BASIC, CREDENTIALS, Pushed, Registry};
 

@@ -73,6 +73,15 @@ pub enum Change {
     Service(Service),
     /// Ports and networks that a firewall lets in.
     Firewall(FirewallRules),
+    /// Something of the system that is made from files, made anew: `update-ca-certificates`.
+    Refresh {
+        /// The command.
+        program: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Stands for the files that it reads: with another one it is run again.
+        fingerprint: String,
+    },
     /// SELinux labels of paths, as the policy wants them; nothing where there is no SELinux.
     Relabel {
         /// What is labelled, with everything below.
@@ -101,6 +110,7 @@ impl Change {
             Self::Firewall(rules) => {
                 format!("firewall ({}) lets in {}", rules.tool.as_str(), rules.listed())
             }
+            Self::Refresh { program, .. } => format!("{program} has run"),
             Self::Relabel { paths } => {
                 let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
                 format!("SELinux labels of {}", paths.join(" "))

@@ -154,8 +154,8 @@ impl Journal {
             .map(|entry| (entry.by.as_str(), entry.title.as_str()))
     }
 
-    /// The fingerprint with which a service was last started from this journal.
-    fn started_with(&self, unit: &str) -> Option<&str> {
+    /// The fingerprint with which a service was last started, or a command last run, from this journal.
+    fn last_fingerprint(&self, name: &str) -> Option<&str> {
         self.entries
             .iter()
             .rev()
@@ -165,7 +165,7 @@ impl Journal {
                     unit: of,
                     fingerprint,
                     ..
-                } if of == unit => Some(fingerprint.as_str()),
+                } if of == name => Some(fingerprint.as_str()),
                 _ => None,
             })
     }

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use airlock_content::{BlobRead, GenerationView, RootEntry};
-use airlock_types::{Digest, ImageManifest, json, media_type};
+use airlock_types::{Digest, ImageManifest, json, media_type, yaml};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
@@ -16,7 +16,6 @@ use crate::error::{ApiError, Code};
 use crate::manifests::{ReadError, read_whole};
 use crate::query::encode;
 use crate::reply::{self, Reply};
-use crate::yaml;
 
 /// `Chart.yaml` is a page of text; a configuration beyond this is no chart's.
 const CONFIG_LIMIT: u64 = 4 << 20;

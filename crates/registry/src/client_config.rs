@@ -21,7 +21,7 @@ use std::str::FromStr;
 use airlock_types::{Host, ReferenceError, RepositoryName};
 
 use crate::catalog::host_in_path;
-use crate::yaml::quote;
+use airlock_types::yaml::quote;
 
 /// Files to be written, by relative path.
 pub type Files = BTreeMap<PathBuf, String>;

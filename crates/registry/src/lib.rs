@@ -46,7 +46,6 @@ mod route;
 mod server;
 mod stall;
 mod v2;
-mod yaml;
 
 pub use apt::{Offer, offers};
 pub use config::{AccessLog, AccessRecord, Config, KeySource, Limits, VerifyPassword};

@@ -23,6 +23,7 @@
 //! ```
 
 mod addresses;
+mod draft;
 mod model;
 mod networks;
 mod read;
@@ -34,6 +35,7 @@ mod services;
 mod tests;
 
 pub use addresses::{AddressesError, DEFAULT_CLUSTER_CIDR, DEFAULT_SERVICE_CIDR};
+pub use draft::{Becomes, Draft, FromEnvironment, SETTINGS, SecretFile, Setting, from_environment};
 pub use model::{
     Addresses, Chart, ChartSource, Cluster, ClusterAuthority, Datastore, Dns, FailurePolicy, Firewall,
     InternalAuthority, Leaf, Mirror, MirrorAuth, Ntp, Selinux, Services, Site,

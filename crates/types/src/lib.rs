@@ -11,6 +11,7 @@ pub mod media_type;
 mod platform;
 mod reference;
 mod size;
+pub mod yaml;
 
 pub use descriptor::{Annotations, Descriptor, annotation};
 pub use digest::{Algorithm, Digest, DigestError};

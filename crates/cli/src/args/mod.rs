@@ -2,6 +2,7 @@
 
 mod chart;
 mod check;
+mod cluster;
 mod images;
 mod node;
 mod offline;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
+pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use images::ImagesArgs;
 pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
@@ -161,6 +163,9 @@ pub(crate) enum Command {
     Inventory(InventoryArgs),
     /// Find what keeps k3s from running on this machine, before anything is installed
     Preflight(Box<PreflightArgs>),
+    /// Describe a site for its nodes
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet

@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod care;
 mod check;
+mod cluster;
 mod config;
 mod config_apt;
 mod demo;
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
         Command::Preflight(args) => preflight::run(&args, global),
+        Command::Cluster(command) => cluster::run(&command, global),
         Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
         Command::Schema { of } => schema(of),

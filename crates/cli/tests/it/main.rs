@@ -12,5 +12,6 @@ mod images;
 mod preflight;
 mod secrets;
 mod served_charts;
+mod site;
 mod template;
 mod upstream;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use airlock_types::Digest;
 
 use super::record::Undo;
 use super::{Event, Journal, Observer, Outcome, told};
 use crate::files::{self, Found};
-use crate::{Change, NodeError, kernel, lines};
+use crate::{Change, NodeError, Runner, kernel, lines};
 
 /// The largest file in which a block of lines is kept.
 const MAX_LINES_FILE: u64 = 16 << 20;
@@ -135,10 +136,13 @@ impl Journal {
             Change::SwapOff => kernel::swaps()?.is_empty(),
             Change::Packages(packages) => packages.missing()?.is_empty(),
             Change::Service(service) => {
-                self.started_with(&service.unit) == Some(service.fingerprint.as_str())
+                self.last_fingerprint(&service.unit) == Some(service.fingerprint.as_str())
                     && service.manager.is_active(&service.unit)?
             }
             Change::Firewall(rules) => rules.missing()?.is_empty(),
+            Change::Refresh {
+                program, fingerprint, ..
+            } => self.last_fingerprint(program) == Some(fingerprint.as_str()),
             Change::Relabel { paths } => !kernel::has_selinux() || !kernel::wrongly_labelled(paths)?,
         };
         Ok(if is_so { Outcome::Already } else { Outcome::Made })
@@ -202,6 +206,15 @@ impl Journal {
             },
             Change::Firewall(rules) => Undo::Firewall {
                 rules: rules.missing()?,
+            },
+            Change::Refresh {
+                program,
+                args,
+                fingerprint,
+            } => Undo::Refresh {
+                program: program.clone(),
+                args: args.clone(),
+                fingerprint: fingerprint.clone(),
             },
             Change::Relabel { .. } => Undo::Nothing,
         })
@@ -290,6 +303,7 @@ impl Journal {
                 service.manager.restart(&service.unit, service.wait)?;
             }
             Change::Firewall(rules) => rules.missing()?.add()?,
+            Change::Refresh { program, args, .. } => refresh(program, args)?,
             Change::Relabel { paths } => kernel::relabel(paths)?,
         }
         Ok(Vec::new())
@@ -324,6 +338,19 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), NodeError> {
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed())?;
     files::sync_parent(path)
+}
+
+/// Runs a command that makes something from files.
+pub(super) fn refresh(program: &str, args: &[String]) -> Result<(), NodeError> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Runner::default()
+        .limit(Duration::from_mins(5))
+        .succeed(program, &args)
+        .map(drop)
+        .map_err(|source| NodeError::Command {
+            what: format!("running {program}"),
+            source,
+        })
 }
 
 fn in_the_way(wanted: &'static str, found: &Found, path: &Path) -> NodeError {

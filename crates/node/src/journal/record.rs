@@ -91,6 +91,12 @@ pub(crate) enum Undo {
     Firewall {
         rules: FirewallRules,
     },
+    /// Run again when the files are back.
+    Refresh {
+        program: String,
+        args: Vec<String>,
+        fingerprint: String,
+    },
     Nothing,
 }
 

@@ -1,6 +1,6 @@
 //! Changes undone, the last one first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use airlock_types::Digest;
 
+use super::make::refresh;
 use super::record::{Record, Undo};
 use super::{Event, FOLDER, Journal, Observer, Saved, told};
 use crate::files::{self, Found};
@@ -79,6 +80,14 @@ impl Journal {
             told(observer, Event::Undone(&entry.title))?;
         }
         if self.node.is_machine() {
+            let mut refreshed = BTreeSet::new();
+            for entry in &entries {
+                if let Undo::Refresh { program, args, .. } = &entry.undo
+                    && refreshed.insert(program)
+                {
+                    refresh(program, args)?;
+                }
+            }
             for (unit, (manager, was_active)) in &ran {
                 manager.reload()?;
                 if *was_active && manager.exists(unit) {
@@ -187,7 +196,8 @@ impl Journal {
                     rules.remove()?;
                 }
             }
-            Undo::Nothing => {}
+            // Once its files are back.
+            Undo::Refresh { .. } | Undo::Nothing => {}
         }
         Ok(())
     }

@@ -309,3 +309,20 @@ impl Default for Cluster {
         }
     }
 }
+
+impl Chart {
+    /// A release of which nothing is said but its name.
+    pub fn new(release: impl Into<String>) -> Self {
+        Self {
+            release: release.into(),
+            enabled: true,
+            after: Vec::new(),
+            values: Vec::new(),
+            namespace: None,
+            source: ChartSource::default(),
+            failure_policy: FailurePolicy::default(),
+            back_off_limit: None,
+            timeout: None,
+        }
+    }
+}

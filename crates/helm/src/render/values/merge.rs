@@ -32,8 +32,9 @@ pub struct ValueSources {
 pub struct SetError(String);
 
 impl ValueSources {
-    /// Merges everything. `read` is asked for the files of `--set-file`; its error is one clause.
-    pub(crate) fn merge(
+    /// Merges everything to what Helm hands to a chart, without the values of the chart itself. `read` is asked for the
+    /// files of `--set-file`; its error is one clause.
+    pub fn merge(
         &self,
         profile: Profile,
         budget: &mut Budget,

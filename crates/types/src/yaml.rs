@@ -1,10 +1,10 @@
-//! JSON values as block-style YAML. Strings are always quoted as JSON quotes them, which YAML reads the
+//! YAML that is written: JSON values as block-style YAML. Strings are always quoted as JSON quotes them, which YAML reads the
 //! same, so that no text can be taken for another type or for structure.
 
 use serde_json::Value;
 
 /// A document.
-pub(crate) fn render(value: &Value) -> String {
+pub fn render(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(entries) if !entries.is_empty() => mapping(entries, 0, &mut out),
@@ -27,7 +27,7 @@ fn scalar(value: &Value) -> String {
 }
 
 /// A string in double quotes. What YAML 1.1 takes for a line break or refuses, JSON leaves as it is.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     Value::from(text)
         .to_string()
         .replace('\u{85}', "\\u0085")

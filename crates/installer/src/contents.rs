@@ -1,0 +1,122 @@
+//! What a bundle or store has of k3s.
+
+use std::sync::Arc;
+
+use airlock_content::{GenerationView, StoreError, manifest_bytes};
+use airlock_node::{Blob, Content};
+use airlock_spec::k3s::{K3sRelease, ReleaseFile, VERSION};
+use airlock_types::{Digest, Reference};
+
+/// The host of what a bundle itself defines.
+const OWN_HOST: &str = "airlock.local";
+/// The largest description of a release.
+const MAX_RELEASE: u64 = 16 << 20;
+
+/// Why it cannot be told what a bundle has.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentsError {
+    /// The store has a problem.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A description of a release does not read.
+    #[error("the description of a k3s release cannot be read: {reference}")]
+    Release {
+        /// Of which.
+        reference: Reference,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A later version wrote it.
+    #[error("the description of a k3s release has a format that this version cannot read: {0}")]
+    Version(u32),
+    /// There is none.
+    #[error("nothing of k3s is in it")]
+    None,
+    /// There is more than one, and nobody said which.
+    #[error("it holds more than one k3s release: {}", .0.join(", "))]
+    Many(Vec<String>),
+}
+
+/// A bundle or store, as an installer sees it.
+pub struct Contents<V> {
+    view: Arc<V>,
+}
+
+impl<V> std::fmt::Debug for Contents<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Contents")
+    }
+}
+
+impl<V: GenerationView + 'static> Contents<V> {
+    /// What is in a view.
+    pub fn new(view: Arc<V>) -> Self {
+        Self { view }
+    }
+
+    /// The view itself.
+    pub fn view(&self) -> &Arc<V> {
+        &self.view
+    }
+
+    /// The k3s releases, by the names that they are served under.
+    pub fn releases(&self) -> Result<Vec<K3sRelease>, ContentsError> {
+        let generation = self.view.generation()?;
+        let mut releases = Vec::new();
+        for root in &generation.roots {
+            let repository = &root.reference.repository;
+            if repository.host.as_str() != OWN_HOST || !repository.name.as_str().starts_with("k3s/") {
+                continue;
+            }
+            let manifest = manifest_bytes(&*self.view, &root.descriptor.digest)?;
+            let broken = |source| ContentsError::Release {
+                reference: root.reference.clone(),
+                source,
+            };
+            let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(broken)?;
+            let digest: Digest =
+                serde_json::from_value(manifest["config"]["digest"].clone()).map_err(broken)?;
+            let body = self.view.open(&digest)?.ok_or(StoreError::Missing(digest))?;
+            let bytes = body
+                .into_bytes(MAX_RELEASE)
+                .map_err(StoreError::io("reading the release", digest.to_string()))?;
+            let release: K3sRelease = serde_json::from_slice(&bytes).map_err(broken)?;
+            if release.version > VERSION {
+                return Err(ContentsError::Version(release.version));
+            }
+            releases.push(release);
+        }
+        Ok(releases)
+    }
+
+    /// The one release, or the one that is called so.
+    pub fn release(&self, wanted: Option<&str>) -> Result<K3sRelease, ContentsError> {
+        let mut releases = self.releases()?;
+        if let Some(wanted) = wanted {
+            releases.retain(|release| release.release == wanted || release.component == wanted);
+        }
+        match releases.len() {
+            0 => Err(ContentsError::None),
+            1 => Ok(releases.remove(0)),
+            _ => Err(ContentsError::Many(
+                releases.into_iter().map(|release| release.release).collect(),
+            )),
+        }
+    }
+
+    /// A file of a release, read when it is needed.
+    pub fn file(&self, file: &ReleaseFile) -> Content {
+        self.blob(file.digest, file.size)
+    }
+
+    /// Any blob, read when it is needed.
+    pub fn blob(&self, digest: Digest, size: u64) -> Content {
+        let view = Arc::clone(&self.view);
+        Content::Blob(Blob::new(digest, size, move || {
+            let body = view.open(&digest).map_err(std::io::Error::other)?;
+            body.ok_or_else(|| std::io::Error::other(StoreError::Missing(digest)))?
+                .into_reader()
+        }))
+    }
+}

@@ -1,0 +1,415 @@
+//! The changes that make a machine a node.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use airlock_node::{Change, Content, FirewallRules, PackageManager, Packages, Service, ServiceManager};
+use airlock_spec::k3s::{K3sRelease, NodeFiles, ReleaseFile};
+use airlock_spec::site::{self, Addresses, Datastore, Selinux, Site};
+use airlock_types::Host;
+
+use crate::config::{self, Facts};
+use crate::k3s::{BINARY, LINKS, Paths};
+use crate::{
+    Machine, PlanError, Role, Secret, Secrets, authority, cis, openrc, registries, services, systemd,
+};
+
+/// Where files are that packages are installed from.
+const PACKAGE_FOLDER: &str = "/var/lib/airlock/packages";
+/// The networks of pods and services where none are given.
+const DEFAULT_NETWORKS: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
+
+/// What is wanted of a machine, and everything that has to be known for it.
+pub struct Wanted<'a> {
+    /// What the node is to be.
+    pub role: Role,
+    /// The site.
+    pub site: &'a Site,
+    /// The release.
+    pub release: &'a K3sRelease,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// What the files named in the site's document hold.
+    pub secrets: &'a Secrets,
+    /// The content of a file of the release.
+    pub file: &'a dyn Fn(&ReleaseFile) -> Content,
+    /// Archives of images that the node imports, by file name.
+    pub images: Vec<(String, Content)>,
+    /// Registries that images come from.
+    pub hosts: Vec<Host>,
+    /// Files below `/etc/apt` that name the repository of the mirror.
+    pub repository: BTreeMap<PathBuf, String>,
+    /// The `airlock` that is installed as well, so that it is there for uninstalling.
+    pub itself: Option<Content>,
+    /// How long k3s may take to be ready.
+    pub wait: Duration,
+}
+
+impl std::fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wanted")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The changes, in the order in which they are made; the last one starts k3s.
+pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
+    let node = node_files(wanted)?;
+    tokens(wanted)?;
+    let is_selinux = match wanted.site.cluster.selinux {
+        Selinux::Auto => wanted.machine.selinux,
+        Selinux::On => true,
+        Selinux::Off => false,
+    };
+    let paths = Paths::new(&wanted.site.cluster.data_dir);
+    let mut changes = Vec::new();
+    changes.extend(services::hosts(wanted.site));
+    changes.extend(services::trust(wanted.machine, wanted.secrets));
+    changes.extend(packages(wanted)?);
+    if let Some(ntp) = &wanted.site.services.ntp {
+        changes.extend(services::ntp(wanted.machine, ntp));
+    }
+    if let Some(dns) = &wanted.site.services.dns {
+        changes.extend(services::dns(wanted.machine, dns));
+    }
+    if is_selinux {
+        changes.extend(selinux_packages(wanted)?);
+    }
+    changes.extend(wanted.itself.iter().map(|content| Change::File {
+        path: "/usr/local/bin/airlock".into(),
+        mode: 0o755,
+        content: content.clone(),
+        secret: false,
+    }));
+
+    // From here on, what k3s reads when it starts.
+    let mut read = vec![Change::File {
+        path: BINARY.into(),
+        mode: 0o755,
+        content: (wanted.file)(&node.binary),
+        secret: false,
+    }];
+    read.extend(LINKS.map(|name| Change::Link {
+        path: Path::new("/usr/local/bin").join(name),
+        target: "k3s".into(),
+        keep: true,
+    }));
+    read.extend(folders(wanted.role, &paths));
+    read.extend(images(wanted, node, &paths));
+    read.extend(configuration(wanted, &paths, is_selinux)?);
+    if wanted.site.cluster.cis {
+        read.extend(hardening(wanted.role, &paths));
+    }
+    if wanted.role == Role::Server {
+        let datastore = wanted.site.cluster.datastore;
+        read.extend(authority::changes(
+            &wanted.secrets.authorities,
+            &paths,
+            datastore,
+        )?);
+    }
+    let (unit, files) = unit(wanted.role, wanted.machine.services);
+    read.extend(files);
+    let fingerprint = services::fingerprint(&read);
+    changes.extend(read);
+
+    if is_selinux {
+        changes.push(Change::Relabel {
+            paths: vec![BINARY.into(), paths.data.clone()],
+        });
+    }
+    changes.extend(firewall(wanted));
+    changes.push(Change::Service(Service {
+        manager: wanted.machine.services,
+        unit,
+        fingerprint,
+        wait: wanted.wait,
+    }));
+    Ok(changes)
+}
+
+fn node_files<'a>(wanted: &'a Wanted<'_>) -> Result<&'a NodeFiles, PlanError> {
+    let nodes = &wanted.release.nodes;
+    nodes
+        .iter()
+        .find(|node| node.platform == wanted.machine.platform)
+        .ok_or_else(|| {
+            let held: Vec<String> = nodes.iter().map(|node| node.platform.to_string()).collect();
+            PlanError::Platform {
+                wanted: wanted.machine.platform.to_string(),
+                held: held.join(", "),
+            }
+        })
+}
+
+/// Tokens that can be written into a file, and that are there where they are needed.
+fn tokens(wanted: &Wanted<'_>) -> Result<(), PlanError> {
+    let secrets = wanted.secrets;
+    for (token, what) in [
+        (&secrets.token, "token"),
+        (&secrets.agent_token, "token of agents"),
+    ] {
+        let is_bad =
+            |token: &Secret| token.expose().trim().is_empty() || token.expose().contains(['\n', '\r']);
+        if token.as_ref().is_some_and(is_bad) {
+            return Err(PlanError::Token(what));
+        }
+    }
+    let joins = wanted.site.cluster.server.is_some();
+    match wanted.role {
+        Role::Agent if !joins => Err(PlanError::Agent("the address of a server")),
+        Role::Agent if secrets.token.is_none() && secrets.agent_token.is_none() => {
+            Err(PlanError::Agent("a token"))
+        }
+        Role::Server if joins && secrets.token.is_none() => Err(PlanError::Join),
+        _ => Ok(()),
+    }
+}
+
+fn packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
+    let names = services::packages(wanted.site);
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let os = &wanted.machine.os;
+    let manager = os
+        .packages()
+        .ok_or_else(|| PlanError::Distribution(os.distro()))?;
+    let mut changes = Vec::new();
+    let mut refresh = Vec::new();
+    if manager == PackageManager::Apt {
+        for (path, text) in &wanted.repository {
+            let path = Path::new("/etc/apt").join(path);
+            if path.extension().is_some_and(|ending| ending == "sources") {
+                refresh.push(path.clone());
+            }
+            changes.push(Change::File {
+                path,
+                mode: 0o644,
+                content: Content::from(text.as_str()),
+                secret: false,
+            });
+        }
+    }
+    changes.push(Change::Packages(Packages {
+        manager,
+        names,
+        files: Vec::new(),
+        refresh,
+    }));
+    Ok(changes)
+}
+
+/// The policy packages of k3s, installed from files: there is no repository of them.
+fn selinux_packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
+    let os = &wanted.machine.os;
+    let absent = || PlanError::Selinux(os.distro());
+    let distro = os.selinux().ok_or_else(absent)?;
+    let files = wanted.release.selinux.get(&distro).ok_or_else(absent)?;
+    let manager = os.packages().ok_or_else(absent)?;
+    let path = |file: &ReleaseFile| Path::new(PACKAGE_FOLDER).join(&file.name);
+    let mut changes: Vec<Change> = files
+        .iter()
+        .map(|file| Change::File {
+            path: path(file),
+            mode: 0o644,
+            content: (wanted.file)(file),
+            secret: false,
+        })
+        .collect();
+    changes.push(Change::Packages(Packages {
+        manager,
+        names: files
+            .iter()
+            .map(|file| package_name(&file.name).to_owned())
+            .collect(),
+        files: files.iter().map(path).collect(),
+        refresh: Vec::new(),
+    }));
+    Ok(changes)
+}
+
+/// The name in `NAME-VERSION-RELEASE.ARCH.rpm`.
+fn package_name(file: &str) -> &str {
+    let mut parts = file.rsplitn(3, '-');
+    let (_, _) = (parts.next(), parts.next());
+    parts.next().unwrap_or(file)
+}
+
+fn folders(role: Role, paths: &Paths) -> Vec<Change> {
+    let folder = |path: &Path| Change::Directory {
+        path: path.to_owned(),
+        mode: 0o700,
+    };
+    match role {
+        Role::Server => vec![folder(&paths.server), folder(&paths.manifests)],
+        Role::Agent => Vec::new(),
+    }
+}
+
+fn images(wanted: &Wanted<'_>, node: &NodeFiles, paths: &Paths) -> Vec<Change> {
+    let archives = wanted
+        .images
+        .iter()
+        .map(|(name, content)| (name.as_str(), content.clone()));
+    let upstream = node
+        .archive
+        .iter()
+        .map(|file| (file.name.as_str(), (wanted.file)(file)));
+    archives
+        .chain(upstream)
+        .map(|(name, content)| Change::File {
+            path: paths.images.join(name),
+            mode: 0o644,
+            content,
+            secret: false,
+        })
+        .collect()
+}
+
+fn configuration(wanted: &Wanted<'_>, paths: &Paths, is_selinux: bool) -> Result<Vec<Change>, PlanError> {
+    let (site, secrets) = (wanted.site, wanted.secrets);
+    let file = |path: &Path, mode: u32, text: &str, secret: bool| Change::File {
+        path: path.to_owned(),
+        mode,
+        content: Content::from(text),
+        secret,
+    };
+    let mut changes = Vec::new();
+    if let (Some(_), Some(ca)) = (&site.mirror, &secrets.mirror_ca) {
+        changes.push(file(Path::new(registries::CA_FILE), 0o644, ca, false));
+    }
+    let mut hosts = wanted.hosts.clone();
+    hosts.extend(site.mirror.iter().flat_map(|mirror| mirror.hosts.clone()));
+    hosts.sort();
+    hosts.dedup();
+    let registries = registries::registries(
+        site.mirror.as_ref(),
+        &hosts,
+        secrets.mirror_ca.is_some(),
+        secrets.mirror_password.as_ref(),
+        site.cluster.embedded_registry,
+    );
+    // An agent joins with the token of agents where there is one; the token of servers stays on servers.
+    let (token, agent_token) = match wanted.role {
+        Role::Server => (secrets.token.as_ref(), secrets.agent_token.as_ref()),
+        Role::Agent => (secrets.agent_token.as_ref().or(secrets.token.as_ref()), None),
+    };
+    for (path, token) in [(&paths.token, token), (&paths.agent_token, agent_token)] {
+        if let Some(token) = token {
+            changes.push(file(path, 0o600, token.expose(), true));
+        }
+    }
+    if let Some(text) = &registries {
+        changes.push(file(&paths.registries, 0o600, text, true));
+    }
+    let text = config::config(&Facts {
+        role: wanted.role,
+        cluster: &site.cluster,
+        paths,
+        token,
+        agent_token,
+        has_registries: registries.is_some(),
+        is_selinux,
+    })?;
+    changes.push(file(&paths.config, 0o600, &text, false));
+    Ok(changes)
+}
+
+fn hardening(role: Role, paths: &Paths) -> Vec<Change> {
+    let file = |path: &Path, mode: u32, text: String| Change::File {
+        path: path.to_owned(),
+        mode,
+        content: Content::from(text),
+        secret: false,
+    };
+    let mut changes = vec![file(
+        Path::new("/etc/sysctl.d/90-airlock-k3s.conf"),
+        0o644,
+        cis::sysctl_file(),
+    )];
+    changes.extend(cis::SYSCTLS.map(|(name, value)| Change::Sysctl {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }));
+    if role == Role::Server {
+        changes.push(Change::Directory {
+            path: paths.logs.clone(),
+            mode: 0o700,
+        });
+        changes.push(file(&paths.admission, 0o600, cis::admission()));
+        changes.push(file(&paths.audit, 0o600, cis::audit()));
+        let policies = paths.manifests.join("airlock-cis-network-policies.yaml");
+        changes.push(file(&policies, 0o600, cis::network_policies()));
+    }
+    changes
+}
+
+/// The service's name and its files.
+fn unit(role: Role, manager: ServiceManager) -> (String, Vec<Change>) {
+    let file = |path: &Path, mode: u32, text: String| Change::File {
+        path: path.to_owned(),
+        mode,
+        content: Content::from(text),
+        secret: false,
+    };
+    let env_text = "# The environment of k3s: proxies and the like, NAME=VALUE. Written by Airlock; read when k3s starts.\n";
+    let [unit, env, link] = match manager {
+        ServiceManager::Systemd => Paths::unit(role),
+        ServiceManager::OpenRc => Paths::openrc(role),
+    };
+    let shown = env.display().to_string();
+    let (name, text, mode) = match manager {
+        ServiceManager::Systemd => (
+            format!("{}.service", role.service()),
+            systemd::unit(role, &shown),
+            0o644,
+        ),
+        ServiceManager::OpenRc => (role.service().to_owned(), openrc::service(role, &shown), 0o755),
+    };
+    let changes = vec![
+        file(&unit, mode, text),
+        file(&env, 0o600, env_text.to_owned()),
+        Change::Link {
+            path: link,
+            target: unit,
+            keep: false,
+        },
+    ];
+    (name, changes)
+}
+
+fn firewall(wanted: &Wanted<'_>) -> Option<Change> {
+    if wanted.site.firewall == site::Firewall::Leave {
+        return None;
+    }
+    let tool = wanted.machine.firewall?;
+    let cluster = &wanted.site.cluster;
+    let mut ports = vec!["10250/tcp"];
+    if wanted.role == Role::Server {
+        ports.push("6443/tcp");
+        if cluster.datastore == Datastore::Etcd {
+            ports.push("2379-2380/tcp");
+        }
+    }
+    match cluster.flannel_backend.as_deref() {
+        None | Some("vxlan") => ports.push("8472/udp"),
+        Some("wireguard-native") => ports.extend(["51820/udp", "51821/udp"]),
+        _ => {}
+    }
+    if cluster.embedded_registry {
+        ports.push("5001/tcp");
+    }
+    let given = cluster.cluster_cidr.iter().chain(&cluster.service_cidr);
+    let mut sources: Vec<String> = given.map(Addresses::to_string).collect();
+    if sources.is_empty() {
+        sources = DEFAULT_NETWORKS.map(str::to_owned).into();
+    }
+    Some(Change::Firewall(FirewallRules {
+        tool,
+        ports: ports.into_iter().map(str::to_owned).collect(),
+        sources,
+    }))
+}
