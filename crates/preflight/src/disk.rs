@@ -78,12 +78,10 @@ pub(crate) fn executable(context: &Context) -> Outcome {
         .collect();
     if host.is_live() {
         match execute(&folder) {
-            Ok(true) => {}
-            Ok(false) => return noexec("a script that was tried there failed"),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return noexec(&format!(
-                    "{error}; fapolicyd and other guards do the same as noexec"
-                ));
+            Ok(Executed::Well) => {}
+            Ok(Executed::Badly) => return noexec("a script that was tried there failed"),
+            Ok(Executed::Forbidden) => {
+                return noexec("the kernel denies it, as fapolicyd and other guards make it do");
             }
             Err(error) => return Outcome::not_established(format!("{shown}: {error}")),
         }
@@ -107,8 +105,15 @@ pub(crate) fn executable(context: &Context) -> Outcome {
     Outcome::ok(format!("{shown}: {how}"))
 }
 
-/// Runs a script of one line in a new folder there.
-fn execute(folder: &Path) -> std::io::Result<bool> {
+/// How a script of one line ended.
+enum Executed {
+    Well,
+    Badly,
+    Forbidden,
+}
+
+/// Runs a script of one line in a new folder there; an error is one of the folder.
+fn execute(folder: &Path) -> std::io::Result<Executed> {
     let place = tempfile::Builder::new()
         .prefix(".airlock-preflight-")
         .tempdir_in(folder)?;
@@ -124,10 +129,14 @@ fn execute(folder: &Path) -> std::io::Result<bool> {
     let script = script.to_string_lossy().into_owned();
     for _ in 0..20 {
         match runner.run(&script, &[]) {
-            Ok(output) => return Ok(output.code == Some(0)),
+            Ok(output) if output.code == Some(0) => return Ok(Executed::Well),
+            Ok(_) => return Ok(Executed::Badly),
             // Another thread was just starting a program, and holds our file open for a moment.
             Err(RunError::Io { source, .. }) if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(RunError::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Ok(Executed::Forbidden);
             }
             Err(RunError::Io { source, .. }) => return Err(source),
             Err(error) => return Err(std::io::Error::other(error)),

@@ -40,11 +40,24 @@ impl Process {
         let is_interpreter = ["python", "sh", "bash", "perl"]
             .iter()
             .any(|name| first.starts_with(name));
-        if is_interpreter && let Some(script) = self.words.iter().skip(1).find(|word| !word.starts_with('-'))
-        {
+        if is_interpreter && let Some(script) = self.script() {
             return file_name(script);
         }
         if first.is_empty() { &self.name } else { first }
+    }
+
+    /// What an interpreter runs: a file or a module, not text of a command line.
+    fn script(&self) -> Option<&str> {
+        let mut words = self.words.iter().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-c" => return None,
+                "-m" => return words.next().map(String::as_str),
+                option if option.starts_with('-') => {}
+                script => return Some(script),
+            }
+        }
+        None
     }
 
     /// For messages: `kubelet (pid 812)`.
@@ -226,6 +239,15 @@ mod tests {
             .program(),
             "firewalld"
         );
+        assert_eq!(
+            process("python3", &["python3", "-c", "import x"]).program(),
+            "python3"
+        );
+        assert_eq!(
+            process("python3", &["python3", "-m", "http.server"]).program(),
+            "http.server"
+        );
+        assert_eq!(process("bash", &["bash"]).program(), "bash");
         assert_eq!(process("sshd", &["sshd: root@pts/0"]).shown(), "sshd (pid 7)");
     }
 }

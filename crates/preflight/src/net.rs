@@ -1,6 +1,7 @@
 //! Routes, name servers, networks that overlap, proxies.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
 
 use airlock_spec::site::Addresses;
 
@@ -291,6 +292,47 @@ pub(crate) fn proxy(context: &Context) -> Outcome {
             },
             missing.join(",")
         ),
+    )
+}
+
+/// How long the first server is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A node that joins a cluster needs its first server.
+pub(crate) fn server(context: &Context) -> Outcome {
+    let Some(url) = context.site().and_then(|site| site.cluster.server.as_ref()) else {
+        return Outcome::skipped("the site names no server to join (`cluster.server`)");
+    };
+    if !context.host.is_live() {
+        return Outcome::skipped("the server is only asked from the machine itself");
+    }
+    let (Some(host), port) = (url.host_str(), url.port().unwrap_or(6443)) else {
+        return Outcome::not_established("the server's address has no host");
+    };
+    let host = host.trim_matches(['[', ']']);
+    let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => {
+            return Outcome::fail(
+                format!("the name of the server is not known: {host} ({error})"),
+                "add it to `hosts` in site.yaml (or to /etc/hosts, or to the site's DNS)",
+            );
+        }
+    };
+    let own = netlink::addresses().unwrap_or_default();
+    let mut last = "it has no address".to_owned();
+    for address in addresses.iter().take(4) {
+        if context.is_server() && own.iter().any(|it| it.address == address.ip()) {
+            return Outcome::skipped(format!("{host} is this machine"));
+        }
+        match TcpStream::connect_timeout(address, PATIENCE) {
+            Ok(_) => return Outcome::ok(format!("{host} answers at {address}")),
+            Err(error) => last = format!("{address}: {error}"),
+        }
+    }
+    Outcome::fail(
+        format!("the server is not reached: {last}"),
+        format!("start k3s on {host} first, and let TCP {port} through its firewall"),
     )
 }
 

@@ -243,7 +243,7 @@ mod tests {
         let selection = Selection::new(&names(&["net", "machine.swap"]), &names(&["net.proxy"])).unwrap();
         let report = run(&context(), &selection, &mut |_| {});
         let found: Vec<(&str, Status)> = report.checks.iter().map(|it| (it.id, it.status)).collect();
-        assert_eq!(found.len(), 5);
+        assert_eq!(found.len(), 6);
         assert!(found.contains(&("net.proxy", Status::Skipped)));
         let error = Selection::new(&[], &names(&["net.nothing"])).unwrap_err();
         assert_eq!(error, UnknownCheck("net.nothing".to_owned()));

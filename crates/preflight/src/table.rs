@@ -41,6 +41,9 @@ pub const CHECKS: &[Check] = checks! {
     "net.proxy" "proxies"
         "traffic inside of the cluster goes to the proxy, which knows none of it"
         net::proxy;
+    "net.server" "the first server is reached"
+        "the node waits for it for ever, and says little"
+        net::server;
     "ports.node" "ports that nodes use"
         "k3s does not start, or nodes do not find each other"
         ports::outer;

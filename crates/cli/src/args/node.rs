@@ -18,6 +18,7 @@ pub(crate) enum NodeRole {
 
 /// `airlock preflight`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct PreflightArgs {
     /// Count the room that this store or bundle file needs, and take the release of k3s from it
     #[arg(value_name = "STORE|BUNDLE", env = "AIRLOCK_STORE")]
