@@ -157,7 +157,7 @@ fn a_password_is_in_no_output() {
     desk.write("password", "hush-hush\n");
     desk.write(
         "site.yaml",
-        "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\nmirror:\n  url: http://127.0.0.1:1\n  auth: {username: ci, passwordFile: password}\n",
+        "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\nmirror:\n  url: https://127.0.0.1:1\n  auth: {username: ci, passwordFile: password}\n",
     );
     for output in ["text", "json"] {
         let words = [
