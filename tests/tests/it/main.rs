@@ -21,6 +21,7 @@ mod node_images;
 mod offline;
 mod packages;
 mod peers;
+mod preflight;
 mod refusals;
 mod reproducible;
 mod sbom;

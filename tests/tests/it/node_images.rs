@@ -197,14 +197,21 @@ fn skopeo_reads_every_image_of_the_archive() {
     let images = usable(world);
     let (archive, _) = export(world, "skopeo.tar", &images, &["--platform", PLATFORM]);
     let skopeo = Skopeo::new();
-    for (name, root) in expected(world, &images) {
+    // Its reader of layouts passes over roots with Docker's media types.
+    let oci: Vec<&Image> = images
+        .iter()
+        .copied()
+        .filter(|image| image.root.media_type.contains(".oci."))
+        .collect();
+    assert!(!oci.is_empty());
+    for (name, root) in expected(world, &oci) {
         let place = format!("oci-archive:{}:{name}", archive.display());
         let mut command = skopeo.command("inspect");
         let raw = succeed(command.args(["--raw", &place])).stdout;
         assert_eq!(digest(&raw), root, "{name}");
     }
     // `manifest.json` beside it is what docker reads; skopeo checks configuration and layers on the way.
-    for image in images.iter().filter(|image| image.skopeo_copies()) {
+    for image in images.iter().filter(|image| image.runs_in_podman()) {
         let place = format!(
             "docker-archive:{}:{}",
             archive.display(),
@@ -324,15 +331,16 @@ fn a_node_pulls_by_its_registries_yaml() {
     airlock
         .run(world.import_arguments(&world.bundle, &store))
         .succeeds();
+    let path = |name: &str| folder.join(name).into_os_string();
     let flags = [
-        "--tls-cert",
-        "leaf.pem",
-        "--tls-key",
-        "leaf.key",
-        "--username",
-        "node",
-        "--password-file",
-        "password",
+        "--tls-cert".into(),
+        path("leaf.pem"),
+        "--tls-key".into(),
+        path("leaf.key"),
+        "--username".into(),
+        "node".into(),
+        "--password-file".into(),
+        path("password"),
     ];
     let mirror = airlock.serve_when(&store, flags, |address| {
         std::net::TcpStream::connect(address).is_ok()
@@ -355,7 +363,8 @@ fn a_node_pulls_by_its_registries_yaml() {
     // Once by an entry for the registry, once by the one for all others.
     for (number, registry) in [world.host.as_str(), "docker.io"].into_iter().enumerate() {
         let hosts = rendered(&config(registry), &airlock.path(format!("node-{number}")));
-        for image in usable(world) {
+        // The other one has a layer without a byte, which no client fetches.
+        for image in usable(world).into_iter().filter(|image| image.runs) {
             let name = image.at(&world.host);
             let refused = containerd.pull_as(&hosts, &name, "node:wrong");
             assert!(

@@ -7,16 +7,8 @@ use airlock_types::Platform;
 use clap::{Args, ValueEnum};
 use url::Url;
 
+use super::node::NodeRole;
 use super::offline::BundleKeys;
-
-/// What a node is to its cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InstallRole {
-    /// It runs the control plane, and workloads
-    Server,
-    /// It runs workloads
-    Agent,
-}
 
 /// What starts the services of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,7 +27,7 @@ pub(crate) struct InstallArgs {
     pub(crate) path: PathBuf,
     /// What the node will be
     #[arg(long, value_enum)]
-    pub(crate) role: InstallRole,
+    pub(crate) role: NodeRole,
     /// The server that it joins, https://10.0.0.10:6443, instead of what the site says
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<Url>,

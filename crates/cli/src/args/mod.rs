@@ -6,6 +6,7 @@ mod cluster;
 mod export;
 mod images;
 mod install;
+mod node;
 mod offline;
 mod online;
 mod template;
@@ -19,10 +20,12 @@ pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
-pub(crate) use install::{Init, InstallArgs, InstallRole, UninstallArgs};
+pub(crate) use install::{Init, InstallArgs, UninstallArgs};
+pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
-    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
-    LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
+    AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
+    InventoryArgs, LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs,
+    VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -168,6 +171,8 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
+    /// Find what keeps k3s from running on this machine, before anything is installed
+    Preflight(Box<PreflightArgs>),
     /// Describe a site for its nodes
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -19,7 +19,7 @@ use anyhow::Context;
 
 use self::report::{Line, Report};
 use self::watch::Watch;
-use crate::args::{Global, Init, InstallArgs, InstallRole};
+use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
 use crate::{interrupt, keys, print, progress, sites};
 
@@ -52,8 +52,8 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
     let machine = machine(args, &node)?;
     let secrets = secrets::read(&site)?;
     let role = match args.role {
-        InstallRole::Server => Role::Server,
-        InstallRole::Agent => Role::Agent,
+        NodeRole::Server => Role::Server,
+        NodeRole::Agent => Role::Agent,
     };
     let changes = changes(args, role, &contents, &release, &site, &node, &machine, &secrets)?;
     let title = format!("{} as {} {}", release.release, site_name(&site), role.as_str());

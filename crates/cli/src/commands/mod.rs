@@ -19,6 +19,7 @@ mod keygen;
 mod lock;
 mod ls;
 mod outdated;
+mod preflight;
 mod receipts;
 mod sbom;
 mod serve;
@@ -62,6 +63,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Scrub(args) => care::scrub(&args, global),
         Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
+        Command::Preflight(args) => preflight::run(&args, global),
         Command::Cluster(command) => cluster::run(&command, global),
         Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),

@@ -10,6 +10,7 @@ mod guarded;
 mod hostile;
 mod images;
 mod k3s;
+mod preflight;
 mod secrets;
 mod served_charts;
 mod site;
