@@ -3,7 +3,9 @@
 mod chart;
 mod check;
 mod cluster;
+mod export;
 mod images;
+mod install;
 mod node;
 mod offline;
 mod online;
@@ -16,7 +18,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
+pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use install::{Init, InstallArgs, UninstallArgs};
 pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
     AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
@@ -147,8 +151,14 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Serve a store, or a bundle file as it is, to clusters and clients
     Serve(ServeArgs),
+    /// Write images of a store or bundle as one archive that containerd, k3s, docker and podman load
+    Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
+    /// Make this machine a node of k3s, from a store or bundle alone
+    Install(Box<InstallArgs>),
+    /// Put back what was there before Airlock changed this machine
+    Uninstall(UninstallArgs),
     /// List the generations of a store
     Generations(GenerationsArgs),
     /// Go back to an earlier generation

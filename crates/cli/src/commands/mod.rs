@@ -8,10 +8,12 @@ mod cluster;
 mod config;
 mod config_apt;
 mod demo;
+mod export;
 mod generations;
 mod images;
 mod import;
 mod inspect;
+mod install;
 mod inventory;
 mod keygen;
 mod lock;
@@ -23,6 +25,7 @@ mod sbom;
 mod serve;
 mod shell;
 mod template;
+mod uninstall;
 mod verify;
 mod views;
 
@@ -50,7 +53,10 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Ls(args) => ls::run(&args, global),
         Command::Import(args) => import::run(&args, global),
         Command::Serve(args) => serve::run(&args, global),
+        Command::Export(args) => export::run(&args, global),
         Command::Config(args) => config::run(&args, global),
+        Command::Install(args) => install::run(&args, global),
+        Command::Uninstall(args) => uninstall::run(&args, global),
         Command::Generations(args) => generations::run(&args, global),
         Command::Rollback(args) => generations::rollback(&args, global),
         Command::Gc(args) => care::gc(&args, global),

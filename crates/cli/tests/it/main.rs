@@ -9,6 +9,7 @@ mod faults;
 mod guarded;
 mod hostile;
 mod images;
+mod k3s;
 mod preflight;
 mod secrets;
 mod served_charts;
