@@ -46,6 +46,11 @@ impl Airlock {
         }
     }
 
+    /// The command itself.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     fn folder(&self) -> &Path {
         self.temporary.as_ref().map_or(&self.folder, TempDir::path)
     }

@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod export;
 mod images;
+mod install;
 mod node;
 mod offline;
 mod online;
@@ -19,6 +20,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use install::{Init, InstallArgs, UninstallArgs};
 pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
     AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
@@ -153,6 +155,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
+    /// Make this machine a node of k3s, from a store or bundle alone
+    Install(Box<InstallArgs>),
+    /// Put back what was there before Airlock changed this machine
+    Uninstall(UninstallArgs),
     /// List the generations of a store
     Generations(GenerationsArgs),
     /// Go back to an earlier generation

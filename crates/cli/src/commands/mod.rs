@@ -13,6 +13,7 @@ mod generations;
 mod images;
 mod import;
 mod inspect;
+mod install;
 mod inventory;
 mod keygen;
 mod lock;
@@ -24,6 +25,7 @@ mod sbom;
 mod serve;
 mod shell;
 mod template;
+mod uninstall;
 mod verify;
 mod views;
 
@@ -53,6 +55,8 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Serve(args) => serve::run(&args, global),
         Command::Export(args) => export::run(&args, global),
         Command::Config(args) => config::run(&args, global),
+        Command::Install(args) => install::run(&args, global),
+        Command::Uninstall(args) => uninstall::run(&args, global),
         Command::Generations(args) => generations::run(&args, global),
         Command::Rollback(args) => generations::rollback(&args, global),
         Command::Gc(args) => care::gc(&args, global),
