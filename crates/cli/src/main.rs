@@ -17,6 +17,7 @@ mod manifests;
 mod print;
 mod progress;
 mod repository_key;
+mod sites;
 mod sources;
 mod tls;
 mod upstreams;

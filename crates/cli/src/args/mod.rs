@@ -3,6 +3,7 @@
 mod chart;
 mod check;
 mod cluster;
+mod health;
 mod images;
 mod offline;
 mod online;
@@ -15,10 +16,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
+pub(crate) use health::HealthArgs;
 pub(crate) use images::ImagesArgs;
 pub(crate) use offline::{
-    AuditArgs, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs, InventoryArgs,
-    LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs, VerifyArgs,
+    AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
+    InventoryArgs, LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs,
+    VerifyArgs,
 };
 pub(crate) use online::{
     BuildArgs, DiffArgs, LockArgs, ManifestArgs, OutdatedArgs, PackArgs, PackOptions, SigningKey, TreeArgs,
@@ -161,6 +164,8 @@ pub(crate) enum Command {
     /// Describe a site for its nodes
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Check whether a cluster does what it was installed for
+    Health(Box<HealthArgs>),
     /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet

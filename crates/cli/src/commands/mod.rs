@@ -9,6 +9,7 @@ mod config;
 mod config_apt;
 mod demo;
 mod generations;
+mod health;
 mod images;
 mod import;
 mod inspect;
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
         Command::Cluster(command) => cluster::run(&command, global),
+        Command::Health(args) => health::run(&args, global),
         Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
         Command::Schema { of } => schema(of),
