@@ -75,7 +75,7 @@ fn a_good_cluster_is_compared_with_its_bundle() {
         &text,
         &[
             "  ok              node.ready                     n1 is ready\n",
-            "  ok              images.present                 2 images on 1 nodes\n",
+            "  ok              images.present                 2 images on 1 node\n",
             "  skipped         charts.deployed                the cluster has no helm-controller",
             "  skipped         probe.pull                     only with --probe",
             "12 ok, 5 skipped, 0 not established, 0 warnings, 0 failed\n",
