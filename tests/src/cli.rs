@@ -46,6 +46,11 @@ impl Airlock {
         }
     }
 
+    /// The command itself.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     fn folder(&self) -> &Path {
         self.temporary.as_ref().map_or(&self.folder, TempDir::path)
     }
@@ -97,6 +102,18 @@ impl Airlock {
 
     /// Starts `airlock serve WHAT …` on loopback and waits until it answers.
     pub fn serve<I: AsRef<OsStr>>(&self, what: &Path, arguments: impl IntoIterator<Item = I>) -> Served {
+        let answers =
+            |address: SocketAddr| http::get(address, "/v2/").is_ok_and(|answer| answer.status == 200);
+        self.serve_when(what, arguments, answers)
+    }
+
+    /// The same, where something else tells that it is up.
+    pub fn serve_when<I: AsRef<OsStr>>(
+        &self,
+        what: &Path,
+        arguments: impl IntoIterator<Item = I>,
+        is_up: impl Fn(SocketAddr) -> bool,
+    ) -> Served {
         let home = self.path(".home");
         fs::create_dir_all(&home).unwrap();
         let rest: Vec<OsString> = arguments
@@ -111,8 +128,7 @@ impl Airlock {
             argv.extend(rest.clone());
             let log = self.path(format!("serve-{}.log", address.port()));
             let mut daemon = Daemon::start(&argv, &home, &log, None);
-            let ready = || http::get(address, "/v2/").is_ok_and(|answer| answer.status == 200);
-            if daemon.wait_until(Duration::from_mins(1), ready) {
+            if daemon.wait_until(Duration::from_mins(1), || is_up(address)) {
                 return Served { address, daemon };
             }
             last = daemon.log();

@@ -1,5 +1,6 @@
 //! A private `containerd`, driven by `ctr`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::command::{clean, run, succeed};
+use crate::command::{Output, clean, run, succeed};
 use crate::daemon::Daemon;
 
 /// A running containerd with its own root, state and sockets; nothing of the machine's is touched.
@@ -78,6 +79,52 @@ impl Containerd {
             .args(["images", "pull", "--snapshotter=native", "--hosts-dir"])
             .arg(hosts_dir);
         succeed(command.arg(reference));
+    }
+
+    /// Pulls with a user's name and password.
+    pub fn pull_as(&self, hosts_dir: &Path, reference: &str, user: &str) -> Output {
+        let mut command = self.ctr();
+        command
+            .args([
+                "images",
+                "pull",
+                "--snapshotter=native",
+                "--user",
+                user,
+                "--hosts-dir",
+            ])
+            .arg(hosts_dir);
+        run(command.arg(reference))
+    }
+
+    /// Takes the images of an archive, as a node of this machine's platform does.
+    pub fn import(&self, archive: &Path, more: &[&str]) -> Output {
+        let mut command = self.ctr();
+        command
+            .args(["images", "import", "--snapshotter=native"])
+            .args(more);
+        run(command.arg(archive))
+    }
+
+    /// Every image with its digest.
+    pub fn images(&self) -> BTreeMap<String, String> {
+        let mut command = self.ctr();
+        let list = succeed(command.args(["images", "ls"])).stdout();
+        let digest = |line: &str| {
+            let mut words = line.split_whitespace();
+            let name = words.next()?.to_owned();
+            let digest = words.find(|word| word.starts_with("sha256:"))?;
+            Some((name, digest.to_owned()))
+        };
+        list.lines().skip(1).filter_map(digest).collect()
+    }
+
+    /// The images of which something is missing for this machine's platform, as containerd sees it.
+    pub fn incomplete(&self) -> Vec<String> {
+        let mut command = self.ctr();
+        let list = succeed(command.args(["images", "check", "--snapshotter=native"])).stdout();
+        let lines = list.lines().skip(1).filter(|line| !line.contains(" complete ("));
+        lines.map(str::to_owned).collect()
     }
 
     /// The digest under which a pulled image is known.

@@ -1,6 +1,7 @@
 //! Ctrl-C: the first one ends the command in order, so that what was done stays resumable.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{Exit, Failure, Result};
 
@@ -45,7 +46,38 @@ pub(crate) async fn requested() {
     }
 }
 
-fn interrupted() -> Failure {
+/// Runs blocking work that looks at a flag between its steps: Ctrl-C or SIGTERM sets it, and the step that is being made
+/// is still ended in order.
+pub(crate) fn watched<T: Send>(work: impl FnOnce(&AtomicBool) -> Result<T> + Send) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (done, ended) = tokio::sync::oneshot::channel::<()>();
+        let worker = scope.spawn(|| {
+            let result = work(&stop);
+            // Nobody waits for it any more only where the signals could not be listened for.
+            let _ = done.send(());
+            result
+        });
+        runtime.block_on(async {
+            tokio::select! {
+                _ = ended => {}
+                () = requested() => {}
+            }
+        });
+        if !worker.is_finished() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        match worker.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+pub(crate) fn interrupted() -> Failure {
     Failure {
         exit: Exit::Interrupted,
         error: anyhow::anyhow!("interrupted"),

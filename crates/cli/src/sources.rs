@@ -65,6 +65,10 @@ impl MetadataSource for Sources {
         self.upstream.signed_document(url, limit).await
     }
 
+    async fn leads_to(&self, url: &Url) -> Result<Url, SourceError> {
+        self.upstream.leads_to(url).await
+    }
+
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
         self.local.chart_folder(path).await
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::Stream;
 use url::Url;
 
-use crate::{Origin, SourceError};
+use crate::{Origin, SourceError, SourceErrorKind};
 
 /// Content on its way, in chunks. Not verified: who takes it checks it.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, SourceError>> + Send>>;
@@ -107,6 +107,16 @@ pub trait MetadataSource: Send + Sync {
         limit: u64,
     ) -> impl Future<Output = Result<Bytes, SourceError>> + Send {
         self.document(url, limit)
+    }
+
+    /// Where an address leads in one step: the target of its redirect, or the address itself where it answers by itself.
+    fn leads_to(&self, url: &Url) -> impl Future<Output = Result<Url, SourceError>> + Send {
+        let error = SourceError::new(
+            SourceErrorKind::Unsupported,
+            "addresses cannot be followed here",
+            Origin::Http(url.clone()),
+        );
+        std::future::ready(Err(error))
     }
 
     /// A chart folder, packaged as `helm package` lays it out, but deterministically.

@@ -36,6 +36,8 @@ pub struct Wanted<'a> {
     pub file: &'a dyn Fn(&ReleaseFile) -> Content,
     /// Archives of images that the node imports, by file name.
     pub images: Vec<(String, Content)>,
+    /// Archives of an earlier bundle in the same folder, which are not imported any more.
+    pub stale: Vec<String>,
     /// Registries that images come from.
     pub hosts: Vec<Host>,
     /// Files below `/etc/apt` that name the repository of the mirror.
@@ -64,7 +66,8 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
         Selinux::Off => false,
     };
     let paths = Paths::new(&wanted.site.cluster.data_dir);
-    let mut changes = Vec::new();
+    // First of all, so that it is known what was there before anything of k3s was.
+    let mut changes = grown(&paths);
     changes.extend(services::hosts(wanted.site));
     changes.extend(services::trust(wanted.machine, wanted.secrets));
     changes.extend(packages(wanted)?);
@@ -238,6 +241,23 @@ fn package_name(file: &str) -> &str {
     parts.next().unwrap_or(file)
 }
 
+/// What k3s and its kubelet make themselves.
+fn grown(paths: &Paths) -> Vec<Change> {
+    let fixed = [
+        "/etc/rancher",
+        "/var/lib/kubelet",
+        "/var/lib/cni",
+        "/var/log/pods",
+        "/var/log/containers",
+        "/run/k3s",
+        "/run/flannel",
+    ];
+    std::iter::once(paths.data.clone())
+        .chain(fixed.map(PathBuf::from))
+        .map(|path| Change::Grown { path })
+        .collect()
+}
+
 fn folders(role: Role, paths: &Paths) -> Vec<Change> {
     let folder = |path: &Path| Change::Directory {
         path: path.to_owned(),
@@ -258,6 +278,9 @@ fn images(wanted: &Wanted<'_>, node: &NodeFiles, paths: &Paths) -> Vec<Change> {
         .archive
         .iter()
         .map(|file| (file.name.as_str(), (wanted.file)(file)));
+    let stale = wanted.stale.iter().map(|name| Change::Absent {
+        path: paths.images.join(name),
+    });
     archives
         .chain(upstream)
         .map(|(name, content)| Change::File {
@@ -266,6 +289,7 @@ fn images(wanted: &Wanted<'_>, node: &NodeFiles, paths: &Paths) -> Vec<Change> {
             content,
             secret: false,
         })
+        .chain(stale)
         .collect()
 }
 

@@ -15,6 +15,11 @@ impl Secret {
         Self(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
     }
 
+    /// Takes a secret as it is, its last line end too.
+    pub fn whole(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
     /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0

@@ -53,6 +53,12 @@ pub enum Change {
         /// Where.
         path: PathBuf,
     },
+    /// A path that a service makes and fills by itself. Nothing is made; where there is nothing yet, it is remembered that
+    /// all of it came with the service.
+    Grown {
+        /// Where.
+        path: PathBuf,
+    },
     /// A module of the kernel, loaded now.
     Module {
         /// `br_netfilter`
@@ -102,6 +108,7 @@ impl Change {
                 format!("{} lines for {name} in {}", lines.len(), path.display())
             }
             Self::Absent { path } => format!("no {}", path.display()),
+            Self::Grown { path } => format!("data in {}", path.display()),
             Self::Module { name } => format!("module {name}"),
             Self::Sysctl { name, value } => format!("sysctl {name} = {value}"),
             Self::SwapOff => "swap off".to_owned(),

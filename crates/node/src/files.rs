@@ -167,6 +167,23 @@ pub(crate) fn remove_folder(path: &Path) -> Result<bool, NodeError> {
     }
 }
 
+/// Removes whatever is there, with everything below; links are not followed. Of a folder that something is mounted on,
+/// the content.
+pub(crate) fn remove_all(path: &Path) -> Result<(), NodeError> {
+    if !matches!(look(path)?, Found::Directory { .. }) {
+        return remove(path);
+    }
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy && is_empty(path) => Ok(()),
+        Err(error) => Err(NodeError::io("removing", path)(error)),
+    }
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// Keeps a file or link under a second name. Where the file systems allow it, it is the very same file, so that
 /// owner, times, attributes and labels come back with it.
 pub(crate) fn keep(path: &Path, at: &Path) -> Result<(), NodeError> {

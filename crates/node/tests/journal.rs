@@ -142,6 +142,36 @@ fn a_second_run_changes_nothing_and_undo_puts_everything_back() {
     assert_eq!(snapshot(folder.path()), before);
 }
 
+#[test]
+fn data_of_services_is_deleted_only_when_asked_for() {
+    let folder = furnished();
+    let before = snapshot(folder.path());
+    let node = Node::tree(folder.path());
+    let grown = |path: &str| Change::Grown { path: path.into() };
+    let changes = [
+        grown("/var/lib/data"),
+        grown("/etc/rancher"),
+        file("/var/lib/data/inside", 0o600, "ours"),
+    ];
+    let mut journal = Journal::open(&node).unwrap();
+    let first = journal.apply("install", &changes, &mut go_on).unwrap();
+    // What was there before is not all ours.
+    assert_eq!(first, [Outcome::Made, Outcome::Already, Outcome::Made]);
+    fs::write(folder.path().join("var/lib/data/grown"), "by the service").unwrap();
+    let again = journal.apply("install", &changes, &mut go_on).unwrap();
+    assert_eq!(again, [Outcome::Already; 3]);
+    journal.undo(None, &mut go_on).unwrap();
+    assert!(folder.path().join("var/lib/data/grown").exists());
+    assert!(!folder.path().join("var/lib/data/inside").exists());
+    assert!(!journal.is_empty());
+    drop(journal);
+    Journal::open(&node)
+        .unwrap()
+        .undo_and_delete_data(&mut go_on)
+        .unwrap();
+    assert_eq!(snapshot(folder.path()), before);
+}
+
 /// Ends a run at its event number `at`, as a kill at that moment would: what is on the disk then is all there is.
 fn cut_off(at: usize) -> impl FnMut(Event<'_>) -> ControlFlow<()> {
     let mut seen = 0;

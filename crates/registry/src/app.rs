@@ -166,6 +166,7 @@ impl<V: GenerationView + 'static> App<V> {
             Route::Referrers { name, digest } => self.referrers(catalog, request, name, digest).await,
             Route::Catalog => Self::list_repositories(catalog, request),
             Route::File(path) => self.file(catalog, request, path).await,
+            Route::K3s(path) => self.k3s(catalog, request, path).await,
             Route::Chart(file) => self.chart(catalog, request, file).await,
             Route::Apt(path) => self.apt(catalog, request, path).await,
             Route::Page => Ok(page::render(

@@ -20,6 +20,8 @@ pub(crate) struct Extras {
 pub(crate) struct Tree {
     pub(crate) repository: Repository,
     pub(crate) tag: Option<Tag>,
+    /// The release of k3s whose files these are, `v1.34.5+k3s1`.
+    pub(crate) release: Option<String>,
     /// By path inside the tree.
     pub(crate) files: BTreeMap<String, TreeFile>,
 }
@@ -48,7 +50,7 @@ impl Extras {
                 .get(annotation::KIND)
                 .map(String::as_str);
             let worth_reading = root.subject.is_none()
-                && matches!(kind, None | Some("chart" | "files"))
+                && matches!(kind, None | Some("chart" | "files" | "k3s"))
                 && !media_type::is_index(&root.descriptor.media_type);
             if !worth_reading {
                 continue;
@@ -56,7 +58,15 @@ impl Extras {
             let Some(image) = read_image(view, &root.descriptor)? else {
                 continue;
             };
-            if image.effective_artifact_type() == media_type::AIRLOCK_FILES
+            if image.effective_artifact_type() == media_type::AIRLOCK_K3S {
+                // A tag has no plus.
+                let release = root.reference.tag.as_ref();
+                let release = release.map(|tag| tag.as_str().replace('_', "+"));
+                trees.push(Tree {
+                    release,
+                    ..tree(root, &image)
+                });
+            } else if image.effective_artifact_type() == media_type::AIRLOCK_FILES
                 || image.config.media_type == media_type::AIRLOCK_FILES
             {
                 trees.push(tree(root, &image));
@@ -105,6 +115,7 @@ fn tree(root: &RootEntry, image: &ImageManifest) -> Tree {
     Tree {
         repository: root.reference.repository.clone(),
         tag: root.reference.tag.clone(),
+        release: None,
         files,
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use airlock_content::GenerationView;
+use airlock_types::Digest;
 use http::header;
 use serde::Serialize;
 
@@ -91,10 +92,10 @@ fn find<'t>(trees: &'t [Tree], path: &'t str) -> Found<'t> {
 struct ListedFile<'a> {
     path: &'a str,
     size: u64,
-    digest: airlock_types::Digest,
+    digest: Digest,
 }
 
-fn wants_json(request: &Request<'_>) -> bool {
+pub(crate) fn wants_json(request: &Request<'_>) -> bool {
     request.query.get("format") == Some("json")
         || request
             .headers
@@ -117,7 +118,7 @@ fn list_trees(trees: &[Tree], request: &Request<'_>) -> Result<Reply, ApiError> 
 }
 
 /// As text, a listing is what `sha256sum -c` reads.
-fn list_files(tree: &Tree, request: &Request<'_>) -> Result<Reply, ApiError> {
+pub(crate) fn list_files(tree: &Tree, request: &Request<'_>) -> Result<Reply, ApiError> {
     if wants_json(request) {
         let files: Vec<_> = tree
             .files
@@ -158,14 +159,7 @@ impl<V: GenerationView + 'static> App<V> {
             Found::In(tree, "") => list_files(tree, request),
             Found::In(tree, rest) => {
                 let file = tree.files.get(rest).ok_or_else(unknown)?;
-                let mut reply = self
-                    .content(request, file.digest, reply::OCTETS)
-                    .await?
-                    .ok_or_else(unknown)?;
-                reply
-                    .headers_mut()
-                    .insert(header::CACHE_CONTROL, reply::REVALIDATE);
-                Ok(reply)
+                self.plain_file(request, file.digest).await?.ok_or_else(unknown)
             }
             Found::Ambiguous(candidates) => Err(ApiError::new(
                 Code::NameUnknown,
@@ -177,6 +171,21 @@ impl<V: GenerationView + 'static> App<V> {
             .detail(serde_json::json!({"candidates": candidates}))),
             Found::Nothing => Err(unknown()),
         }
+    }
+
+    /// A file whose address may lead to another one tomorrow.
+    pub(crate) async fn plain_file(
+        self: &Arc<Self>,
+        request: &Request<'_>,
+        digest: Digest,
+    ) -> Result<Option<Reply>, ApiError> {
+        let mut reply = self.content(request, digest, reply::OCTETS).await?;
+        if let Some(reply) = &mut reply {
+            reply
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, reply::REVALIDATE);
+        }
+        Ok(reply)
     }
 
     /// File trees and charts of a generation, read at the first use.
@@ -199,7 +208,7 @@ impl<V: GenerationView + 'static> App<V> {
 
 #[cfg(test)]
 mod tests {
-    use airlock_types::{Digest, Reference};
+    use airlock_types::Reference;
 
     use super::*;
     use crate::extras::TreeFile;
@@ -209,6 +218,7 @@ mod tests {
         Tree {
             repository: reference.repository,
             tag: reference.tag,
+            release: None,
             files: files
                 .iter()
                 .map(|(path, n)| {

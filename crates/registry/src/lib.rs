@@ -35,6 +35,7 @@ mod extras;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod k3s;
 mod listing;
 mod manifests;
 mod metrics;

@@ -27,6 +27,7 @@ pub(crate) fn render(catalog: &Catalog, seen_as: &str, tls: bool) -> Reply {
         out,
         "<p>Generation <code>{}</code>: {} names in {} repositories. \
          See also <a href=\"/charts/index.yaml\">charts</a>, <a href=\"/files/\">files</a>, \
+         <a href=\"/k3s/\">k3s</a>, \
          <a href=\"/apt/\">packages</a>, \
          <a href=\"/v2/_catalog\">catalog</a>, <a href=\"/metrics\">metrics</a>.</p>",
         catalog.generation.id,

@@ -26,6 +26,8 @@ pub(crate) enum Route<'p> {
     },
     /// Below `/files/`; the path may be empty.
     File(&'p str),
+    /// Below `/k3s/`; the path may be empty.
+    K3s(&'p str),
     /// Below `/charts/`.
     Chart(&'p str),
     /// Below `/apt/`; the path may be empty.
@@ -44,11 +46,15 @@ impl<'p> Route<'p> {
             "/v2/_catalog" => return Self::Catalog,
             "/files" => return Self::File(""),
             "/apt" => return Self::Apt(""),
+            "/k3s" => return Self::K3s(""),
             "/charts" | "/charts/" => return Self::Chart("index.yaml"),
             _ => {}
         }
         if let Some(path) = path.strip_prefix("/files/") {
             return Self::File(path);
+        }
+        if let Some(path) = path.strip_prefix("/k3s/") {
+            return Self::K3s(path);
         }
         if let Some(path) = path.strip_prefix("/apt/") {
             return Self::Apt(path);
@@ -126,6 +132,7 @@ mod tests {
             ("/files/a/b", Route::File("a/b")),
             ("/charts/", Route::Chart("index.yaml")),
             ("/apt/", Route::Apt("")),
+            ("/k3s/v1.34.5+k3s1/k3s", Route::K3s("v1.34.5+k3s1/k3s")),
             (
                 "/apt/debian-12/dists/bookworm/InRelease",
                 Route::Apt("debian-12/dists/bookworm/InRelease"),

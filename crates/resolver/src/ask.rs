@@ -126,6 +126,11 @@ impl<'a, S: MetadataSource> Asker<'a, S> {
         Arc::clone(documents.entry(url.clone()).or_default())
     }
 
+    pub(crate) async fn leads_to(&self, url: &Url) -> Result<Url, SourceError> {
+        let _permit = self.permits.acquire().await;
+        self.source.leads_to(url).await
+    }
+
     pub(crate) async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
         let _permit = self.permits.acquire().await;
         self.source.chart_folder(path).await

@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::ask::Asker;
 use crate::deploy::{self, Around};
 use crate::error::ResolveErrors;
-use crate::packages;
 use crate::request::{Ask, Request, plan};
 use crate::resolve::{Options, deployment_of, requested};
+use crate::{k3s, packages};
 
 /// How a lock and its manifest have drifted apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -88,6 +88,7 @@ pub async fn check<S: MetadataSource>(
         }
         .into());
     }
+    let requests = k3s::with_images(manifest, requests, &lock.artifacts, options.referrers);
     let locked: BTreeSet<Digest> = lock.artifacts.iter().map(|artifact| artifact.request).collect();
     let wanted: BTreeSet<Digest> = requests.iter().map(|request| request.fingerprint).collect();
     let now = digest_of(&manifest.to_canonical());
@@ -174,6 +175,7 @@ async fn changed_deployments<S: MetadataSource>(
     let asker = Asker::new(source, options, &Silent);
     let around = Around {
         manifest,
+        cluster: k3s::cluster(manifest, artifacts.iter().map(|(_, artifact)| artifact)),
         artifacts,
         requests,
     };

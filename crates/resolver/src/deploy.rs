@@ -9,7 +9,7 @@ use airlock_closure::{Entry, Limits, Needs, chart_needs, decide, gather, manifes
 use airlock_content::{MetadataSource, digest_of};
 use airlock_spec::deployment::{DeployedChart, Deployment, NeededImage, resolve as lead};
 use airlock_spec::lock::{Artifact, Kind, Lock, MAX_WHY, Pin};
-use airlock_spec::manifest::{Component, Effective, ImageSource, Place};
+use airlock_spec::manifest::{Component, Effective, ImageSource, KubernetesRequest, Place};
 use airlock_types::{Descriptor, Platform, Reference, annotation, json, media_type};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::content;
 use crate::error::{Cause, Failure, What};
 use crate::names;
 use crate::pins::sorted;
-use crate::request::{Ask, Request};
+use crate::request::{Ask, Asked, Request};
 
 /// The configuration of nothing.
 const EMPTY: &str = "{}";
@@ -38,6 +38,8 @@ pub(crate) struct Deployed {
 /// What is the same for all components.
 pub(crate) struct Around<'a> {
     pub(crate) manifest: &'a Effective,
+    /// The cluster that charts are rendered for.
+    pub(crate) cluster: KubernetesRequest,
     /// What the manifest itself asks for, resolved.
     pub(crate) artifacts: &'a [(usize, Artifact)],
     pub(crate) requests: &'a [Request],
@@ -315,7 +317,7 @@ pub(crate) fn request(manifest: &Effective, component: &Component, image: &Neede
             platforms: manifest.platforms.clone(),
             served,
         },
-        found: true,
+        asked: Asked::Found,
         fingerprint: digest_of(b""),
     }
 }

@@ -8,6 +8,7 @@ use airlock_spec::lock::Kind;
 use airlock_spec::manifest::Place;
 use airlock_types::{Digest, ManifestError, Platform};
 
+use crate::k3s::K3sError;
 use crate::packages::PackagesError;
 
 /// Why one thing that the manifest asks for could not be pinned.
@@ -119,6 +120,12 @@ pub enum Cause {
     /// OS packages that cannot be chosen or trusted.
     #[error(transparent)]
     Packages(Arc<PackagesError>),
+    /// A release of k3s that cannot be pinned.
+    #[error(transparent)]
+    K3s(Arc<K3sError>),
+    /// An image that k3s needs on every node.
+    #[error(transparent)]
+    ImageOfK3s(Box<Cause>),
     /// A name to update that nothing has.
     #[error("nothing in the manifest is called {0:?}")]
     UnknownUpdate(String),
@@ -139,6 +146,12 @@ impl From<ChartError> for Cause {
 impl From<PackagesError> for Cause {
     fn from(error: PackagesError) -> Self {
         Self::Packages(Arc::new(error))
+    }
+}
+
+impl From<K3sError> for Cause {
+    fn from(error: K3sError) -> Self {
+        Self::K3s(Arc::new(error))
     }
 }
 
@@ -172,6 +185,13 @@ impl Cause {
                 Some(hint) => format!("{hint}\n      {NOT_NEEDED}"),
                 None => NOT_NEEDED.to_owned(),
             }),
+            Self::K3s(error) => error.hint(),
+            Self::ImageOfK3s(cause) if matches!(**cause, Self::Platforms { .. }) => Some(
+                "every node of k3s needs it: leave the platform out of the manifest, or carry the archives that k3s \
+                 publishes with `images: archive`"
+                    .to_owned(),
+            ),
+            Self::ImageOfK3s(cause) => cause.hint(),
             Self::SameReference { .. } => Some("ask for one of them only".to_owned()),
             _ => None,
         }

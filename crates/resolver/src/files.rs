@@ -20,7 +20,7 @@ use crate::{checksums, names};
 /// The largest file of checksums.
 const MAX_CHECKSUMS: u64 = 4 << 20;
 /// Permissions of a file in a tree, in octal.
-const MODE: &str = "dev.airlock.mode";
+pub(crate) const MODE: &str = "dev.airlock.mode";
 /// The configuration of artifacts that need none.
 const EMPTY: &str = "{}";
 

@@ -34,6 +34,11 @@
 //! component with any gets an artifact that says so ([`Deployment`](airlock_spec::deployment::Deployment)) and carries its
 //! values. [`prove`] renders all of it once more before a pack.
 //!
+//! # k3s
+//!
+//! A channel of k3s means a release at the time of the lock. Its checksums are fetched and pinned, the files are pinned by
+//! what they say, and the images on its list are locked as if the manifest asked for them.
+//!
 //! # What is carried of an image
 //!
 //! The root as it is; of an index, the children for the platforms wanted with their buildkit attestations, and
@@ -53,6 +58,7 @@ mod deploy;
 mod error;
 mod files;
 mod image;
+mod k3s;
 mod names;
 mod origin;
 mod outdated;
@@ -66,6 +72,7 @@ mod resolve;
 pub use chart::Charts;
 pub use check::{CheckError, Drift, Moved, check};
 pub use error::{Cause, Failure, ResolveErrors};
+pub use k3s::K3sError;
 pub use origin::origin;
 pub use outdated::{Outdated, outdated};
 pub use packages::{AptConfiguration, AptFile, PackagesError};

@@ -90,6 +90,13 @@ pub(crate) fn of_deployment(component: &str, version: &str) -> Result<Reference,
     make(LOCAL, &parts, version)
 }
 
+/// A k3s release of a component.
+pub(crate) fn of_k3s(component: &str, release: &str) -> Result<Reference, Cause> {
+    let mut parts = vec!["k3s"];
+    parts.extend(component.split('/'));
+    make(LOCAL, &parts, release)
+}
+
 /// Packages: the component and the distribution.
 pub(crate) fn of_packages(name: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["packages"];

@@ -13,9 +13,9 @@ use crate::ask::Asker;
 use crate::chart::{archive_of, index_url, range};
 use crate::deploy;
 use crate::error::{Cause, ResolveErrors};
-use crate::packages;
-use crate::request::{Ask, Request, found, plan};
+use crate::request::{Ask, Asked, Request, found, plan};
 use crate::resolve::Options;
+use crate::{k3s, packages};
 
 /// Something locked that upstream has news about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,7 +43,8 @@ pub struct Outdated {
 /// What is newer upstream than in the lock, in the lock's order.
 ///
 /// Images count as newer by tags of the same form (`1.36-alpine` is compared with `1.37-alpine`, not with
-/// `1.37`); of OS packages, all are chosen anew and compared. What the manifest no longer asks for is not looked at, and
+/// `1.37`); of OS packages, all are chosen anew and compared; of k3s, its
+/// channels are asked. What the manifest no longer asks for is not looked at, and
 /// neither are files and local things.
 pub async fn outdated<S: MetadataSource>(
     manifest: &Effective,
@@ -52,7 +53,8 @@ pub async fn outdated<S: MetadataSource>(
     source: &S,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Outdated>, ResolveErrors> {
-    let (mut requests, _) = plan(manifest, options.referrers);
+    let (requests, _) = plan(manifest, options.referrers);
+    let mut requests = k3s::with_images(manifest, requests, &lock.artifacts, options.referrers);
     let of_deployments = deploy::requests(manifest, lock);
     requests.extend(found(of_deployments, options.referrers));
     let wanted = requests.len();
@@ -103,6 +105,12 @@ async fn one<S: MetadataSource>(
         packages: Vec::new(),
     };
     match &request.ask {
+        // Which images k3s needs, it says itself.
+        Ask::Image { .. } if request.asked == Asked::OfK3s => return Ok(None),
+        Ask::K3s { wanted, .. } => {
+            let (allowed, newest) = k3s::newer(asker, wanted, artifact).await?;
+            (found.allowed, found.newest) = (allowed, newest);
+        }
         Ask::Image {
             source: ImageSource::Registry { reference },
             ..

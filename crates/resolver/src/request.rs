@@ -6,7 +6,8 @@ use airlock_content::digest_of;
 use airlock_spec::Version;
 use airlock_spec::lock::Kind;
 use airlock_spec::manifest::{
-    ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, PackagesRequest, Place,
+    ChartSource, Checksum, Component, Effective, FileRequest, FileSource, ImageSource, K3sRequest,
+    PackagesRequest, Place,
 };
 use airlock_types::{Digest, Platform, Reference, json};
 use serde_json::{Value, json};
@@ -23,10 +24,20 @@ pub(crate) struct Request {
     pub(crate) components: Vec<String>,
     pub(crate) place: Place,
     pub(crate) ask: Ask,
-    /// It was found in what a component installs: nobody wrote it into the manifest.
-    pub(crate) found: bool,
+    pub(crate) asked: Asked,
     /// SHA-256 over everything that decides the answer but the source itself.
     pub(crate) fingerprint: Digest,
+}
+
+/// Who asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The manifest.
+    Written,
+    /// What a component installs: nobody wrote it into the manifest.
+    Found,
+    /// A release of k3s.
+    OfK3s,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +58,11 @@ pub(crate) enum Ask {
         wanted: PackagesRequest,
         platforms: Vec<Platform>,
     },
+    K3s {
+        component: String,
+        wanted: K3sRequest,
+        platforms: Vec<Platform>,
+    },
 }
 
 impl Request {
@@ -58,7 +74,7 @@ impl Request {
             Ask::Files { files, .. } => files
                 .iter()
                 .any(|file| matches!(file.source, FileSource::Path { .. })),
-            Ask::Packages { .. } => false,
+            Ask::Packages { .. } | Ask::K3s { .. } => false,
         }
     }
 
@@ -68,10 +84,10 @@ impl Request {
             name: self.name.clone(),
             needed_by: self.why.clone(),
             place: Some(self.place.clone()),
-            cause: if self.found {
-                Cause::FoundImage(Box::new(cause))
-            } else {
-                cause
+            cause: match self.asked {
+                Asked::Written => cause,
+                Asked::Found => Cause::FoundImage(Box::new(cause)),
+                Asked::OfK3s => Cause::ImageOfK3s(Box::new(cause)),
             },
         }
     }
@@ -90,7 +106,7 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             components: vec![component.name.clone()],
             place: place.clone(),
             ask,
-            found: false,
+            asked: Asked::Written,
             fingerprint: digest_of(b""),
         };
         for (at, image) in component.images.iter().enumerate() {
@@ -138,7 +154,18 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
             ));
         }
         if let Some(k3s) = &component.k3s {
-            failures.push(unsupported("k3s", &component.name, &k3s.place));
+            let ask = Ask::K3s {
+                component: component.name.clone(),
+                wanted: k3s.clone(),
+                platforms: manifest.platforms.clone(),
+            };
+            requests.push(request(
+                Kind::K3s,
+                component.name.clone(),
+                format!("{} → k3s", component.name),
+                &k3s.place,
+                ask,
+            ));
         }
         for (at, wanted) in component.packages.iter().enumerate() {
             let ask = Ask::Packages {
@@ -165,7 +192,7 @@ pub(crate) fn plan(manifest: &Effective, referrers: bool) -> (Vec<Request>, Vec<
 }
 
 /// Each thing once, and ready to be asked for.
-fn ready(requests: Vec<Request>, referrers: bool) -> Vec<Request> {
+pub(crate) fn ready(requests: Vec<Request>, referrers: bool) -> Vec<Request> {
     let mut requests = unite(requests);
     for request in &mut requests {
         request.fingerprint = fingerprint(request, referrers);
@@ -257,6 +284,11 @@ fn source_of(ask: &Ask) -> Value {
             json!({"files": files, "component": component, "version": version})
         }
         Ask::Packages { wanted, platforms } => json!({"packages": wanted, "platforms": platforms}),
+        Ask::K3s {
+            component,
+            wanted,
+            platforms,
+        } => json!({"k3s": wanted, "component": component, "platforms": platforms}),
     }
 }
 

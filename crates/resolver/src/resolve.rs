@@ -14,7 +14,7 @@ use crate::deploy::{self, Around, installs};
 use crate::error::{Cause, Failure, ResolveErrors, What};
 use crate::packages::{self, AptConfiguration};
 use crate::request::{Ask, Request, found, plan};
-use crate::{chart, files, image};
+use crate::{chart, files, image, k3s};
 
 /// How a lock is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,7 @@ fn is_called(request: &Request, previous: Option<&Artifact>, name: &str) -> bool
             .any(|package| package.field("Package") == Some(name))
     };
     request.name == name
+        || request.kind == Kind::K3s && name == "k3s"
         || previous.is_some_and(holds)
         || request.components.iter().any(below)
         || reference
@@ -110,16 +111,16 @@ pub async fn resolve<S: MetadataSource>(
     reporter: &dyn Reporter,
 ) -> Result<Lock, ResolveErrors> {
     let (requests, mut failures) = plan(manifest, options.referrers);
-    let wanted = requests.len();
     let before = by_request(previous);
     failures.extend(unknown_updates(update, &requests, previous, &before));
     // What cannot be carried out at all is said before anyone is asked anything.
     if !failures.is_empty() {
+        let wanted = requests.len();
         return Err(ResolveErrors { failures, wanted });
     }
     reporter.event(Event::Phase {
         name: "locking",
-        artifacts: wanted as u64,
+        artifacts: requests.len() as u64,
         bytes: 0,
     });
     let asker = Asker::new(source, options, reporter);
@@ -132,7 +133,23 @@ pub async fn resolve<S: MetadataSource>(
         asker: &asker,
         reporter,
     };
-    let mut resolved = job.answers(&requests, &mut failures).await;
+    // A release of k3s says which images it needs, and then they are wanted like all others.
+    let (releases, others): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|request| request.kind == Kind::K3s);
+    let mut resolved = job.answers(&releases, &mut failures).await;
+    let offset = releases.len();
+    let requests = releases.into_iter().chain(others).collect();
+    let requests = k3s::with_images(
+        manifest,
+        requests,
+        resolved.iter().map(|(_, artifact)| artifact),
+        options.referrers,
+    );
+    let wanted = requests.len();
+    let others = requests.get(offset..).unwrap_or_default();
+    let more = job.answers(others, &mut failures).await;
+    resolved.extend(more.into_iter().map(|(at, artifact)| (at + offset, artifact)));
     let found = job.deployments(&requests, &mut resolved, &mut failures).await;
     let all = wanted + found.requests.len();
     let images = job.answers(&found.requests, &mut failures).await;
@@ -282,10 +299,12 @@ impl<S: MetadataSource> Job<'_, S> {
             .components
             .iter()
             .filter(|component| installs(component));
+        let cluster = k3s::cluster(self.manifest, resolved.iter().map(|(_, artifact)| artifact));
         let mut deployed = Vec::new();
         for component in installing {
             let around = Around {
                 manifest: self.manifest,
+                cluster: cluster.clone(),
                 artifacts: resolved,
                 requests,
             };
@@ -368,6 +387,11 @@ async fn one<S: MetadataSource>(
             files,
         } => files::resolve(asker, request, component, version, files, previous).await,
         Ask::Packages { wanted, platforms } => packages::resolve(asker, request, wanted, platforms).await,
+        Ask::K3s {
+            component,
+            wanted,
+            platforms,
+        } => k3s::resolve(asker, request, component, wanted, platforms).await,
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{BundleName, Channel, Version};
 mod views;
 
 pub use views::{
-    ArtifactTree, Change, ComponentTree, Difference, Entry, Found, PackagesTree, ReferrerTree, Tree, Why,
-    WhyNeeded, WhyPackage, diff, tree, why,
+    ArtifactTree, Change, ComponentTree, Difference, Entry, Found, K3sTree, PackagesTree, ReferrerTree, Tree,
+    Why, WhyNeeded, WhyPackage, diff, tree, why,
 };
 
 /// The format that this version writes. A reader refuses a higher `version` and accepts a higher `revision`.

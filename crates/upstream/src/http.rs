@@ -441,6 +441,61 @@ impl Http {
         })
     }
 
+    /// Where an address leads in one step; the address itself where it answers by itself.
+    pub(crate) async fn lead(&self, call: &Call) -> Result<Url, SourceError> {
+        let mut attempts = self.attempts(&call.url);
+        loop {
+            match self.lead_once(call, &mut attempts).await {
+                Ok(url) => return Ok(url),
+                Err(trouble) => self.back_off(&call.url, &mut attempts, trouble).await?,
+            }
+        }
+    }
+
+    async fn lead_once(&self, call: &Call, attempts: &mut Attempts) -> Result<Url, Trouble> {
+        let permit = self.gate(&call.url).enter().await;
+        attempts.round = permit.round();
+        let presented = self.tokens.current(&call.url, &call.access.group).await;
+        let response = self.step(call, &call.url, presented.as_ref()).await?;
+        if is_redirect(&response) {
+            permit.went_well();
+            return Ok(redirect(&call.url, response.headers(), &call.what)?);
+        }
+        check_busy(&response, call)?;
+        permit.went_well();
+        if response.status().is_success() {
+            return Ok(call.url.clone());
+        }
+        let reply = Reply {
+            response,
+            _permit: permit,
+        };
+        Err(self.refused(reply, &call.what).await.into())
+    }
+
+    /// Sends once, to one address.
+    async fn step(
+        &self,
+        call: &Call,
+        url: &Url,
+        authorization: Option<&Secret>,
+    ) -> Result<Response, Trouble> {
+        let host = authority_of(url);
+        let mut request = self
+            .client(url, &call.what)?
+            .request(call.method.clone(), url.clone())
+            .headers(call.headers.clone())
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(secret) = authorization {
+            self.known.learn_header(secret);
+            request = request.header(AUTHORIZATION, sensitive(secret, &call.what)?);
+        }
+        let sent = tokio::time::timeout(self.config.stall_timeout, request.send())
+            .await
+            .map_err(|_| error::stalled(&call.what, &host, self.config.stall_timeout))?;
+        Ok(sent.map_err(|failure| error::no_answer(failure, &call.what, &host))?)
+    }
+
     /// Sends, following redirects. Credentials stay with the host that they are for.
     pub(crate) async fn follow(
         &self,
@@ -454,21 +509,8 @@ impl Http {
                 // For good: a way back through another host is not trusted either.
                 authorization = None;
             }
-            let host = authority_of(&url);
-            let mut request = self
-                .client(&url, &call.what)?
-                .request(call.method.clone(), url.clone())
-                .headers(call.headers.clone())
-                .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            if let Some(secret) = authorization {
-                self.known.learn_header(secret);
-                request = request.header(AUTHORIZATION, sensitive(secret, &call.what)?);
-            }
-            let response = tokio::time::timeout(self.config.stall_timeout, request.send())
-                .await
-                .map_err(|_| error::stalled(&call.what, &host, self.config.stall_timeout))?
-                .map_err(|failure| error::no_answer(failure, &call.what, &host))?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+            let response = self.step(call, &url, authorization).await?;
+            if !is_redirect(&response) {
                 return Ok(response);
             }
             url = redirect(&url, response.headers(), &call.what)?;
@@ -476,6 +518,10 @@ impl Http {
         let message = format!("{} redirects in circles", authority_of(&call.url));
         Err(SourceError::new(SourceErrorKind::Unsupported, message, &call.what).into())
     }
+}
+
+fn is_redirect(response: &Response) -> bool {
+    matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Turns the answers that ask for another try into [`Trouble`].

@@ -44,6 +44,7 @@ mod error;
 pub mod fuzzing;
 mod gate;
 mod http;
+mod knock;
 mod redirect;
 mod registry;
 mod retry_after;
@@ -58,5 +59,6 @@ pub use credentials::{
     ProcessHelper,
 };
 pub use endpoint::Mirror;
+pub use knock::{KnockError, Knocked, NoAnswer, knock};
 pub use secret::Secret;
 pub use upstream::Upstream;

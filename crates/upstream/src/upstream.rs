@@ -392,6 +392,11 @@ impl MetadataSource for Upstream {
         Ok(self.small(&call, limit).await?.body)
     }
 
+    async fn leads_to(&self, url: &Url) -> Result<Url, SourceError> {
+        let call = self.web_call(url, Trust::Connection)?;
+        self.http.lead(&call).await
+    }
+
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {
         Err(unsupported(&Origin::ChartFolder(path.to_owned())))
     }

@@ -3,8 +3,11 @@
 mod chart;
 mod check;
 mod cluster;
+mod export;
 mod health;
 mod images;
+mod install;
+mod node;
 mod offline;
 mod online;
 mod template;
@@ -16,8 +19,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
+pub(crate) use export::ExportArgs;
 pub(crate) use health::HealthArgs;
 pub(crate) use images::ImagesArgs;
+pub(crate) use install::{Init, InstallArgs, UninstallArgs};
+pub(crate) use node::{NodeRole, PreflightArgs};
 pub(crate) use offline::{
     AuditArgs, BundleKeys, ConfigArgs, ConfigClient, GcArgs, GenerationsArgs, ImportArgs, InspectArgs,
     InventoryArgs, LsArgs, ReceiptsArgs, RollbackArgs, SbomArgs, SbomFormat, ScrubArgs, ServeArgs,
@@ -147,8 +153,14 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Serve a store, or a bundle file as it is, to clusters and clients
     Serve(ServeArgs),
+    /// Write images of a store or bundle as one archive that containerd, k3s, docker and podman load
+    Export(ExportArgs),
     /// Print client configuration for a mirror
     Config(ConfigArgs),
+    /// Make this machine a node of k3s, from a store or bundle alone
+    Install(Box<InstallArgs>),
+    /// Put back what was there before Airlock changed this machine
+    Uninstall(UninstallArgs),
     /// List the generations of a store
     Generations(GenerationsArgs),
     /// Go back to an earlier generation
@@ -161,6 +173,8 @@ pub(crate) enum Command {
     Receipts(ReceiptsArgs),
     /// Write down which OS packages a node has, for the base of a manifest's packages
     Inventory(InventoryArgs),
+    /// Find what keeps k3s from running on this machine, before anything is installed
+    Preflight(Box<PreflightArgs>),
     /// Describe a site for its nodes
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -185,6 +185,18 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Ask everybody for this user name, and for the password of --password-file
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "password_file",
+        conflicts_with = "insecure_plain_http",
+        help_heading = "Access"
+    )]
+    pub(crate) username: Option<String>,
+    /// The file whose first line is the password
+    #[arg(long, value_name = "FILE", requires = "username", help_heading = "Access")]
+    pub(crate) password_file: Option<PathBuf>,
     /// Serve without TLS outside loopback as well; anyone on the way can read and change what is served
     #[arg(long, conflicts_with = "tls_cert", help_heading = "TLS")]
     pub(crate) insecure_plain_http: bool,

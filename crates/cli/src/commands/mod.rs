@@ -8,21 +8,25 @@ mod cluster;
 mod config;
 mod config_apt;
 mod demo;
+mod export;
 mod generations;
 mod health;
 mod images;
 mod import;
 mod inspect;
+mod install;
 mod inventory;
 mod keygen;
 mod lock;
 mod ls;
 mod outdated;
+mod preflight;
 mod receipts;
 mod sbom;
 mod serve;
 mod shell;
 mod template;
+mod uninstall;
 mod verify;
 mod views;
 
@@ -50,13 +54,17 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Ls(args) => ls::run(&args, global),
         Command::Import(args) => import::run(&args, global),
         Command::Serve(args) => serve::run(&args, global),
+        Command::Export(args) => export::run(&args, global),
         Command::Config(args) => config::run(&args, global),
+        Command::Install(args) => install::run(&args, global),
+        Command::Uninstall(args) => uninstall::run(&args, global),
         Command::Generations(args) => generations::run(&args, global),
         Command::Rollback(args) => generations::rollback(&args, global),
         Command::Gc(args) => care::gc(&args, global),
         Command::Scrub(args) => care::scrub(&args, global),
         Command::Inventory(args) => inventory::run(&args, global),
         Command::Receipts(args) => receipts::run(&args, global),
+        Command::Preflight(args) => preflight::run(&args, global),
         Command::Cluster(command) => cluster::run(&command, global),
         Command::Health(args) => health::run(&args, global),
         Command::Template(args) => template::run(&args, global),

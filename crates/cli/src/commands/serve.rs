@@ -74,6 +74,9 @@ fn serve<V: GenerationView + 'static>(
             }
         }));
     }
+    if let (Some(name), Some(file)) = (&args.username, &args.password_file) {
+        config.verify = Some(access::of(name, file)?);
+    }
     config.repository_key = Some(repository_key(args));
     let roots = view.generation()?.roots.len();
     interrupt::serving(async move {
@@ -98,6 +101,36 @@ fn serve<V: GenerationView + 'static>(
         server.serve(view, interrupt::requested()).await;
         Ok(())
     })
+}
+
+/// Who may read.
+mod access {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use airlock_content::digest_of;
+    use airlock_registry::VerifyPassword;
+
+    use crate::failure::{Failure, Result};
+    use crate::files;
+
+    /// More than any password.
+    const LIMIT: u64 = 64 << 10;
+
+    /// One user, whose password is the first line of a file.
+    pub(super) fn of(name: &str, file: &Path) -> Result<VerifyPassword> {
+        let text = files::read_text("the password", file, LIMIT)?;
+        let password = text.lines().next().unwrap_or_default();
+        if password.is_empty() {
+            let message = format!("the password is empty: {}", file.display());
+            return Err(Failure::from(anyhow::anyhow!(message)).hint("its first line is the password"));
+        }
+        // Hashes are compared, so that the time it takes says nothing about how much of a guess is right.
+        let wanted = (digest_of(name.as_bytes()), digest_of(password.as_bytes()));
+        Ok(Arc::new(move |name, password| {
+            (digest_of(name.as_bytes()), digest_of(password.as_bytes())) == wanted
+        }))
+    }
 }
 
 /// The key for OS packages. Without it all but these are served, as from a store that cannot be written to.

@@ -105,6 +105,10 @@ fn tree_text(tree: &Tree) -> String {
                 let architectures = packages.architectures.join(", ");
                 facts.push(format!("{} packages for {architectures}", packages.count));
             }
+            if let Some(k3s) = &artifact.k3s {
+                facts.push(list(&k3s.platforms));
+                facts.push(format!("{} files, {} images", k3s.files.len(), k3s.images));
+            }
             if artifact.left_out > 0 {
                 facts.push(format!("{} left out", artifact.left_out));
             }

@@ -138,7 +138,7 @@ fn mistakes_in_a_manifest() {
     seen!("no_yaml", session.run(&["lock"]));
     session.write(
         "airlock.yaml",
-        &manifest("  - {name: a, k3s: {version: v1.34.5+k3s1}}\n"),
+        &manifest("  - {name: a, images: [a]}\npolicy: {require: [{match: \"docker.io/acme/*\", key: keys/acme.pub}]}\n"),
     );
     seen!("not_supported_yet", session.run(&["lock"]));
 }

@@ -9,6 +9,8 @@ mod faults;
 mod guarded;
 mod hostile;
 mod images;
+mod k3s;
+mod preflight;
 mod secrets;
 mod served_charts;
 mod site;

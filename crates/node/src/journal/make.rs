@@ -128,6 +128,12 @@ impl Journal {
                     found => return Err(in_the_way("nothing", &found, &real)),
                 }
             }
+            Change::Grown { path } => {
+                let is_known = self.entries.iter().any(
+                    |entry| matches!(&entry.undo, Undo::RemoveAll { path: known } if known == path && !entry.is_undone),
+                );
+                is_known || files::look(&self.node.path(path)?)? != Found::Nothing
+            }
             _ if !self.node.is_machine() => return Ok(Outcome::Later),
             Change::Module { name } => kernel::has_module(name),
             Change::Sysctl { name, value } => {
@@ -177,6 +183,7 @@ impl Journal {
                     is_new: text.is_none(),
                 }
             }
+            Change::Grown { path } => Undo::RemoveAll { path: path.clone() },
             Change::Module { name } => Undo::UnloadModule { name: name.clone() },
             Change::Sysctl { name, .. } => match kernel::parameter(name)? {
                 Some(value) => Undo::Sysctl {
@@ -257,6 +264,7 @@ impl Journal {
                 files::remove(&real)?;
                 files::sync_parent(&real)?;
             }
+            Change::Grown { .. } => {}
             Change::Module { name } => {
                 kernel::load(name)?;
                 if !kernel::has_module(name) {

@@ -52,6 +52,10 @@ pub(crate) enum Undo {
         path: PathBuf,
         made: Option<Digest>,
     },
+    /// Everything below came with a service; removed only when that is asked for.
+    RemoveAll {
+        path: PathBuf,
+    },
     RemoveFolder {
         path: PathBuf,
     },

@@ -47,8 +47,23 @@ impl Journal {
     }
 
     /// Undoes what was made in the name of `by`, or everything, and puts back what was there. An error leaves what is
-    /// undone until then; the same call goes on from there. Without anything left, the journal is gone too.
+    /// undone until then; the same call goes on from there. What services have made themselves stays, and is told.
+    /// Without anything left, the journal is gone too.
     pub fn undo(&mut self, by: Option<&str>, observer: &mut Observer<'_>) -> Result<(), NodeError> {
+        self.undo_those(by, false, observer)
+    }
+
+    /// Undoes everything, and deletes what services have made themselves since: all of their data.
+    pub fn undo_and_delete_data(&mut self, observer: &mut Observer<'_>) -> Result<(), NodeError> {
+        self.undo_those(None, true, observer)
+    }
+
+    fn undo_those(
+        &mut self,
+        by: Option<&str>,
+        delete_data: bool,
+        observer: &mut Observer<'_>,
+    ) -> Result<(), NodeError> {
         if self.entries.is_empty() && self.open.is_none() {
             return Ok(());
         }
@@ -62,6 +77,13 @@ impl Journal {
         // The earliest record of a service, which comes last, says whether it ran before all of this.
         let mut ran: BTreeMap<String, (ServiceManager, bool)> = BTreeMap::new();
         for entry in entries.iter().rev() {
+            if let Undo::RemoveAll { path } = &entry.undo
+                && !delete_data
+                && files::look(&self.node.path(path)?)? != Found::Nothing
+            {
+                told(observer, Event::Left(&entry.title, "it was to be kept"))?;
+                continue;
+            }
             told(observer, Event::Undoing(&entry.title))?;
             if let Undo::Service {
                 manager,
@@ -135,6 +157,7 @@ impl Journal {
                     told(observer, Event::Left(title, "there is something in it"))?;
                 }
             }
+            Undo::RemoveAll { path } => files::remove_all(&self.node.path(path)?)?,
             Undo::Mode { path, mode } => {
                 let real = self.node.path(path)?;
                 if let Found::Directory { .. } = files::look(&real)? {

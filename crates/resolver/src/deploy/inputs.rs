@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use airlock_content::{MetadataSource, Origin, digest_of};
 use airlock_spec::deployment::{DeployedChart, DeployedFile, Deployment, Kubernetes, VERSION};
 use airlock_spec::lock::{Artifact, Pin, Source};
-use airlock_spec::manifest::{ChartRequest, Component, Effective, Place};
+use airlock_spec::manifest::{ChartRequest, Component, Place};
 use airlock_types::{Descriptor, Digest, json, media_type};
 use bytes::Bytes;
 use serde_json::json;
@@ -29,15 +29,6 @@ pub(super) struct Inputs<'a> {
     pub(super) fingerprint: Digest,
 }
 
-/// The cluster that a manifest is for.
-fn kubernetes(manifest: &Effective) -> Kubernetes {
-    let cluster = manifest.cluster();
-    Kubernetes {
-        version: cluster.version,
-        api_versions: cluster.api_versions,
-    }
-}
-
 /// Reads the files of a component, and describes what it installs.
 pub(super) async fn inputs<'a, S: MetadataSource>(
     asker: &Asker<'_, S>,
@@ -53,7 +44,10 @@ pub(super) async fn inputs<'a, S: MetadataSource>(
         version: VERSION,
         component: component.name.clone(),
         platforms: around.manifest.platforms.clone(),
-        kubernetes: kubernetes(around.manifest),
+        kubernetes: Kubernetes {
+            version: around.cluster.version.clone(),
+            api_versions: around.cluster.api_versions.clone(),
+        },
         charts: Vec::new(),
         manifests: Vec::new(),
         images: Vec::new(),

@@ -50,16 +50,13 @@ async fn what_later_versions_do_is_refused_by_this_one() {
     let memory = Memory::default();
     let errors = lock_of(
         &memory,
-        &manifest(
-            "  - name: a\n    k3s: {channel: stable}\npolicy: {require: [{match: \"*\", key: k.pub}]}\n",
-        ),
+        &manifest("  - name: a\n    images: [a]\npolicy: {require: [{match: \"*\", key: k.pub}]}\n"),
     )
     .await
     .unwrap_err();
     assert_eq!(
         told(&errors),
-        "cannot lock k3s, needed by a: not supported by this version yet: k3s at line 7\n\
-         cannot lock policy.require, needed by policy → require[0]: not supported by this version yet: policy.require at line 8\n"
+        "cannot lock policy.require, needed by policy → require[0]: not supported by this version yet: policy.require at line 8\n"
     );
     assert!(memory.questions().is_empty());
 }

@@ -5,6 +5,7 @@ mod charts;
 mod deployments;
 mod files;
 mod images;
+mod k3s;
 mod locks;
 mod memory;
 mod sources;

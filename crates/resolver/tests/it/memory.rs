@@ -24,6 +24,7 @@ pub(crate) struct Memory {
     blobs: BTreeMap<Digest, Bytes>,
     referrers: BTreeMap<Digest, Vec<ReferrerFound>>,
     documents: BTreeMap<String, Bytes>,
+    redirects: BTreeMap<String, String>,
     questions: Mutex<Vec<String>>,
     /// Decides how often each question lets others pass.
     pub(crate) shuffle: u64,
@@ -110,6 +111,10 @@ impl Memory {
         self.documents.insert(url.to_owned(), bytes.into());
     }
 
+    pub(crate) fn redirect(&mut self, from: &str, to: &str) {
+        self.redirects.insert(from.to_owned(), to.to_owned());
+    }
+
     async fn ask(&self, question: String) {
         let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
         self.busiest.fetch_max(busy, Ordering::SeqCst);
@@ -186,6 +191,12 @@ impl MetadataSource for Memory {
             .get(url.as_str())
             .cloned()
             .ok_or_else(|| missing(url))
+    }
+
+    async fn leads_to(&self, url: &Url) -> Result<Url, SourceError> {
+        self.ask(format!("leads {url}")).await;
+        let to = self.redirects.get(url.as_str()).ok_or_else(|| missing(url))?;
+        Ok(to.parse().unwrap())
     }
 
     async fn chart_folder(&self, path: &Path) -> Result<Bytes, SourceError> {

@@ -10,6 +10,7 @@ mod needed;
 pub use needed::WhyNeeded;
 
 use super::{Artifact, Kind, Lock, Pin, Totals};
+use crate::k3s::K3sRelease;
 use crate::packages::{DebPackage, DebSet, PackageChange, changes};
 
 /// Why a digest, a name or a reference is in a lock.
@@ -234,6 +235,9 @@ pub struct ArtifactTree {
     /// The OS packages that it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<PackagesTree>,
+    /// What it holds of a k3s release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k3s: Option<K3sTree>,
     /// How many children of its index are left out.
     pub left_out: usize,
     /// What travels with it: artifact type and size.
@@ -252,6 +256,18 @@ pub struct PackagesTree {
     pub count: usize,
     /// Those that were asked for, as written.
     pub wanted: Vec<String>,
+}
+
+/// A k3s release below a component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct K3sTree {
+    /// The platforms of its nodes.
+    pub platforms: Vec<Platform>,
+    /// How many images of its own list are artifacts of the lock.
+    pub images: usize,
+    /// Its files, by path.
+    pub files: Vec<String>,
 }
 
 /// Something that travels with an artifact.
@@ -323,6 +339,11 @@ fn artifact_tree(artifact: &Artifact) -> ArtifactTree {
             architectures: set.architectures,
             count: set.packages.len(),
             wanted: set.wanted,
+        }),
+        k3s: K3sRelease::of(artifact).ok().map(|release| K3sTree {
+            platforms: release.nodes.iter().map(|node| node.platform.clone()).collect(),
+            images: release.images.len(),
+            files: release.files().into_keys().collect(),
         }),
         left_out: artifact.left_out.len(),
         referrers: artifact

@@ -6,6 +6,7 @@ mod blobs;
 mod changes;
 mod errors;
 mod files;
+mod knock;
 mod limits;
 mod old;
 mod referrers;

@@ -118,7 +118,7 @@ const VARIABLES: &[(&str, How)] = &[
     ("INSTALL_K3S_SKIP_START", NotUnderstood("services are enabled and started; `airlock install --root` only writes files")),
     ("INSTALL_K3S_SYMLINK", Own("links to kubectl, crictl and ctr are made where there is nothing of that name")),
     ("INSTALL_K3S_SYSTEMD_DIR", Own(PLACES)),
-    ("INSTALL_K3S_TYPE", Own("units of k3s are of type notify, and those of agents of type exec")),
+    ("INSTALL_K3S_TYPE", Own("units of k3s are of type notify")),
     ("INSTALL_K3S_VERSION", Manifest("components[].k3s.version")),
     ("K3S_AGENT_TOKEN", K3sOption("agent-token")),
     ("K3S_AGENT_TOKEN_FILE", K3sOption("agent-token-file")),

@@ -1,0 +1,218 @@
+//! `airlock install`: a machine, or a tree, becomes a node of k3s.
+
+mod archive;
+mod report;
+mod secrets;
+pub(super) mod watch;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use airlock_content::GenerationView;
+use airlock_hash::Engine;
+use airlock_installer::{Contents, ContentsError, Machine, PlanError, Role, Secrets, Wanted, plan};
+use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, ServiceManager};
+use airlock_spec::k3s::K3sRelease;
+use airlock_spec::site::Site;
+use airlock_store::Store;
+use anyhow::Context;
+
+use self::report::{Line, Report};
+use self::watch::Watch;
+use crate::args::{Global, Init, InstallArgs, NodeRole};
+use crate::failure::{Failure, Result};
+use crate::{interrupt, keys, print, progress, sites};
+
+/// The name under which changes stand in the journal.
+const BY: &str = "install";
+
+pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
+    let facts = std::fs::metadata(&args.path)
+        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
+    if facts.is_dir() {
+        return install(args, global, Arc::new(Store::open(&args.path)?));
+    }
+    if args.bundle.keys.is_empty() {
+        return Err(Failure::from(anyhow::anyhow!(
+            "a bundle is installed from only with a key that it must be signed by"
+        ))
+        .hint("add --key PUBLIC_KEY"));
+    }
+    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
+    let bundle =
+        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
+    install(args, global, Arc::new(bundle))
+}
+
+fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, view: Arc<V>) -> Result {
+    let contents = Contents::new(view);
+    let release = contents.release(args.release.as_deref()).map_err(no_release)?;
+    let site = site(args)?;
+    let node = node(args.root.as_deref())?;
+    let machine = machine(args, &node)?;
+    let secrets = secrets::read(&site)?;
+    let role = match args.role {
+        NodeRole::Server => Role::Server,
+        NodeRole::Agent => Role::Agent,
+    };
+    let changes = changes(args, role, &contents, &release, &site, &node, &machine, &secrets)?;
+    let title = format!("{} as {} {}", release.release, site_name(&site), role.as_str());
+    if args.dry_run {
+        let outcomes = Journal::read(&node)?.would(&changes).map_err(failed)?;
+        let report = Report::planned(&title, &changes, &outcomes);
+        return print::result(global, &report, || report.text());
+    }
+    let lines = interrupt::watched(|stop| {
+        let mut watch = Watch::new(global, stop);
+        let mut journal = Journal::open(&node).map_err(failed)?;
+        let outcomes = journal
+            .apply(BY, &changes, &mut |event| watch.see(event))
+            .map_err(failed)?;
+        Ok(changes
+            .iter()
+            .zip(outcomes)
+            .map(|(change, outcome)| Line::new(change, outcome))
+            .collect::<Vec<_>>())
+    })?;
+    let report = Report::done(&title, lines);
+    print::result(global, &report, || report.text())
+}
+
+/// The plan for this node.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that a plan is made of, once"
+)]
+fn changes<V: GenerationView + 'static>(
+    args: &InstallArgs,
+    role: Role,
+    contents: &Contents<V>,
+    release: &K3sRelease,
+    site: &Site,
+    node: &Node,
+    machine: &Machine,
+    secrets: &Secrets,
+) -> Result<Vec<Change>> {
+    let archive = archive::of(contents, release, site, &machine.platform)?;
+    let images_folder = site.cluster.data_dir.join("agent/images");
+    let wanted = Wanted {
+        role,
+        site,
+        release,
+        machine,
+        secrets,
+        file: &|file| contents.file(file),
+        stale: archive::stale(
+            node,
+            &images_folder,
+            archive.as_ref().map(|(name, _)| name.as_str()),
+        )?,
+        images: archive.into_iter().collect(),
+        hosts: archive::hosts(&**contents.view())?,
+        repository: std::collections::BTreeMap::new(),
+        itself: itself(node, args)?,
+        wait: args.wait,
+    };
+    plan(&wanted).map_err(not_planned)
+}
+
+fn site(args: &InstallArgs) -> Result<Site> {
+    let mut site = match &args.config {
+        Some(path) => sites::load(path)?,
+        None => Site::default(),
+    };
+    if let Some(server) = &args.server {
+        site.cluster.server = Some(server.clone());
+    }
+    if let Some(file) = &args.token_file {
+        site.cluster.token_file = Some(file.clone());
+    }
+    Ok(site)
+}
+
+/// This machine, or the tree that is named.
+pub(super) fn node(root: Option<&Path>) -> Result<Node> {
+    let Some(root) = root else {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Failure::from(anyhow::anyhow!("a node is changed as root"))
+                .hint("run it with sudo, or add --root DIR to write the tree of a node"));
+        }
+        return Ok(Node::machine());
+    };
+    std::fs::create_dir_all(root)
+        .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;
+    let root = std::path::absolute(root)
+        .with_context(|| format!("the folder for the tree is not usable: {}", root.display()))?;
+    Ok(Node::tree(root))
+}
+
+fn machine(args: &InstallArgs, node: &Node) -> Result<Machine> {
+    let mut machine = Machine::of(node).map_err(|error| {
+        Failure::from(error)
+            .hint("k3s needs systemd or OpenRC; --root DIR --init … writes a tree without them")
+    })?;
+    if let Some(platform) = &args.platform {
+        machine.platform = platform.clone();
+    }
+    match args.init {
+        Some(Init::Systemd) => machine.services = ServiceManager::Systemd,
+        Some(Init::Openrc) => machine.services = ServiceManager::OpenRc,
+        None => {}
+    }
+    Ok(machine)
+}
+
+/// This program itself: it is what uninstalls, and on the site there may be no other copy.
+fn itself(node: &Node, args: &InstallArgs) -> Result<Option<Content>> {
+    if !node.is_machine() || args.platform.is_some() {
+        return Ok(None);
+    }
+    let path = std::env::current_exe().context("the path of this program is not known")?;
+    archive::file(&path).map(Some)
+}
+
+fn site_name(site: &Site) -> &str {
+    site.name.as_str()
+}
+
+fn no_release(error: ContentsError) -> Failure {
+    let hint = match &error {
+        ContentsError::None => {
+            Some("add `k3s: {version: …}` to a component of the manifest, and build the bundle again")
+        }
+        ContentsError::Many(_) => Some("say which with --release"),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn not_planned(error: PlanError) -> Failure {
+    let hint = error.hint();
+    Failure::from(error).hint(hint)
+}
+
+/// The bad end of a change.
+pub(super) fn failed(error: NodeError) -> Failure {
+    if matches!(error, NodeError::Stopped) {
+        return interrupt::interrupted();
+    }
+    let hint = error.hint();
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// As reports call it.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Already => "already so",
+        Outcome::Made => "made",
+        Outcome::Later => "on the machine",
+    }
+}

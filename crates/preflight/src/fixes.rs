@@ -1,0 +1,188 @@
+//! What `--fix` does: changes that are safe, journaled and can be undone.
+//!
+//! What a change sets now and what sets it again at the next start are two changes, in this order.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use airlock_node::{Change, Content, Service, ServiceManager};
+
+use crate::Host;
+
+/// In whose name the repairs are in the journal.
+pub const FIXED_BY: &str = "preflight";
+
+/// How long chrony may take to start.
+const START: Duration = Duration::from_secs(30);
+
+fn file(path: impl Into<PathBuf>, text: String) -> Change {
+    Change::File {
+        path: path.into(),
+        mode: 0o644,
+        content: Content::from(text),
+        secret: false,
+    }
+}
+
+/// A module, now and at every start.
+pub(crate) fn module(name: &str) -> Vec<Change> {
+    vec![
+        Change::Module {
+            name: name.to_owned(),
+        },
+        file(
+            format!("/etc/modules-load.d/airlock-{name}.conf"),
+            format!("{name}\n"),
+        ),
+    ]
+}
+
+/// Parameters of the kernel, now and at every start; `subject` names the file.
+pub(crate) fn sysctls(subject: &str, wanted: &[(&str, String)]) -> Vec<Change> {
+    let mut changes: Vec<Change> = wanted
+        .iter()
+        .map(|(name, value)| Change::Sysctl {
+            name: (*name).to_owned(),
+            value: value.clone(),
+        })
+        .collect();
+    let lines: Vec<String> = wanted
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    changes.push(file(
+        format!("/etc/sysctl.d/90-airlock-{subject}.conf"),
+        lines.join("\n") + "\n",
+    ));
+    changes
+}
+
+/// No swap, now and at every start.
+pub(crate) fn swap(host: &Host) -> Vec<Change> {
+    let mut changes = vec![Change::SwapOff];
+    if let Some(text) = host.read("/etc/fstab") {
+        let without = without_swap(&text);
+        if without != text {
+            changes.push(file("/etc/fstab", without));
+        }
+    }
+    changes
+}
+
+/// The table of file systems with its swap in comments.
+fn without_swap(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| {
+            let is_swap =
+                !line.trim_start().starts_with('#') && line.split_whitespace().nth(2) == Some("swap");
+            if is_swap {
+                format!("# airlock: {line}")
+            } else {
+                line.to_owned()
+            }
+        })
+        .collect()
+}
+
+/// chrony that follows the site's time servers, where it is installed.
+pub(crate) fn chrony(host: &Host, servers: &[String]) -> Vec<Change> {
+    if servers.is_empty() {
+        return Vec::new();
+    }
+    let Some(config) = host.first(&["/etc/chrony/chrony.conf", "/etc/chrony.conf"]) else {
+        return Vec::new();
+    };
+    // Step at any start: a clock that is hours off would be slewed for days.
+    let mut lines: Vec<String> = servers
+        .iter()
+        .filter(|server| server.chars().all(|c| c.is_ascii_graphic()))
+        .map(|server| format!("server {server} iburst prefer"))
+        .collect();
+    lines.push("makestep 1 3".to_owned());
+    let mut changes = vec![Change::Lines {
+        path: config.into(),
+        name: FIXED_BY.to_owned(),
+        lines: lines.clone(),
+    }];
+    changes.extend(chrony_service(host, lines.join("\n")));
+    changes
+}
+
+fn chrony_service(host: &Host, fingerprint: String) -> Option<Change> {
+    let (manager, unit) = [
+        (
+            "/usr/lib/systemd/system/chrony.service",
+            ServiceManager::Systemd,
+            "chrony.service",
+        ),
+        (
+            "/lib/systemd/system/chrony.service",
+            ServiceManager::Systemd,
+            "chrony.service",
+        ),
+        (
+            "/usr/lib/systemd/system/chronyd.service",
+            ServiceManager::Systemd,
+            "chronyd.service",
+        ),
+        ("/etc/init.d/chronyd", ServiceManager::OpenRc, "chronyd"),
+    ]
+    .into_iter()
+    .find(|(path, ..)| host.exists(Path::new(path)))
+    .map(|(_, manager, unit)| (manager, unit))?;
+    Some(Change::Service(Service {
+        manager,
+        unit: unit.to_owned(),
+        fingerprint,
+        wait: START,
+    }))
+}
+
+/// A line of `/etc/hosts`.
+pub(crate) fn hosts(line: String) -> Vec<Change> {
+    vec![Change::Lines {
+        path: "/etc/hosts".into(),
+        name: FIXED_BY.to_owned(),
+        lines: vec![line],
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn swap_of_the_table_becomes_a_comment_and_nothing_else_changes() {
+        let table = "/dev/sda1 / ext4 defaults 0 1\n# /dev/sdb none swap sw 0 0\nUUID=1 none swap sw 0 0\n/swap.img\tnone\tswap\tsw\t0\t0";
+        assert_eq!(
+            without_swap(table),
+            "/dev/sda1 / ext4 defaults 0 1\n# /dev/sdb none swap sw 0 0\n# airlock: UUID=1 none swap sw 0 0\n# airlock: /swap.img\tnone\tswap\tsw\t0\t0"
+        );
+        assert_eq!(without_swap(&without_swap(table)), without_swap(table));
+        assert_eq!(without_swap(""), "");
+    }
+
+    #[test]
+    fn chrony_is_changed_only_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::tree(folder.path());
+        let servers = ["10.0.0.1".to_owned()];
+        assert!(chrony(&host, &servers).is_empty());
+        for path in ["etc/chrony/chrony.conf", "usr/lib/systemd/system/chrony.service"] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert!(chrony(&host, &[]).is_empty());
+        let titles: Vec<String> = chrony(&host, &servers).iter().map(Change::title).collect();
+        assert_eq!(
+            titles,
+            [
+                "2 lines for preflight in /etc/chrony/chrony.conf",
+                "service chrony.service running"
+            ]
+        );
+    }
+}

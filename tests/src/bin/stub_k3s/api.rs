@@ -1,0 +1,198 @@
+//! A little of the API on port 6443: enough to be told healthy.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::thread;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::settings::Settings;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Listens, writes the kubeconfig, and answers from now on.
+pub(crate) fn serve(settings: &Settings, objects: Vec<Value>) -> Result<(), String> {
+    let port: u16 = settings
+        .one("https-listen-port")
+        .unwrap_or("6443")
+        .parse()
+        .map_err(|_| "invalid port")?;
+    let listener =
+        TcpListener::bind(("0.0.0.0", port)).map_err(|error| format!("listen tcp :{port}: bind: {error}"))?;
+    let (config, authority) = tls(settings).map_err(|error| error.to_string())?;
+    kubeconfig(settings, port, &authority).map_err(|error| error.to_string())?;
+    let objects = Arc::new(objects);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (config, objects) = (Arc::clone(&config), Arc::clone(&objects));
+            thread::spawn(move || {
+                let connection = ServerConnection::new(config)?;
+                answer(&mut StreamOwned::new(connection, stream), &objects)
+            });
+        }
+    });
+    Ok(())
+}
+
+fn tls(settings: &Settings) -> Result<(Arc<ServerConfig>, String), Failure> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "kubernetes".to_owned(),
+    ];
+    names.extend(settings.all("tls-san").iter().cloned());
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
+    let key = PrivateKeyDer::try_from(key.serialize_der())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok((Arc::new(config), authority.pem()))
+}
+
+fn kubeconfig(settings: &Settings, port: u16, authority: &str) -> Result<(), Failure> {
+    let path = settings
+        .one("write-kubeconfig")
+        .unwrap_or("/etc/rancher/k3s/k3s.yaml");
+    let mode = u32::from_str_radix(settings.one("write-kubeconfig-mode").unwrap_or("600"), 8)?;
+    let encoded = base64(authority.as_bytes());
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    certificate-authority-data: {encoded}\n    \
+         server: https://127.0.0.1:{port}\n  name: default\ncontexts:\n- context: {{cluster: default, user: default}}\n  \
+         name: default\ncurrent-context: default\nusers:\n- name: default\n  user: {{token: stub-admin}}\n"
+    );
+    let _ = std::fs::remove_file(path);
+    std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(mode)
+        .open(path)?
+        .write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const WORDS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let three = [chunk[0], *chunk.get(1).unwrap_or(&0), *chunk.get(2).unwrap_or(&0)];
+        let word = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
+        for at in 0..4 {
+            let index = (word >> (18 - 6 * at)) & 63;
+            out.push(if at > chunk.len() {
+                '='
+            } else {
+                char::from(WORDS[index as usize])
+            });
+        }
+    }
+    out
+}
+
+/// Answers the requests of one connection.
+fn answer<S: std::io::Read + Write>(stream: &mut S, objects: &[Value]) -> Result<(), Failure> {
+    loop {
+        let mut lines = Vec::new();
+        {
+            let mut reader = BufReader::with_capacity(1, &mut *stream);
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line)? == 0 {
+                    return Ok(());
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+                lines.push(line);
+            }
+        }
+        let target = lines
+            .first()
+            .and_then(|line| line.split(' ').nth(1))
+            .unwrap_or_default()
+            .to_owned();
+        let path = target.split('?').next().unwrap_or_default();
+        let (status, kind, body) = match found(path, objects) {
+            Some(Value::String(text)) => ("200 OK", "text/plain", text),
+            Some(value) => ("200 OK", "application/json", value.to_string()),
+            None => (
+                "404 Not Found",
+                "application/json",
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}).to_string(),
+            ),
+        };
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        stream.flush()?;
+    }
+}
+
+fn list(api: &str, kind: &str, items: &[Value]) -> Value {
+    json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": items})
+}
+
+fn found(path: &str, objects: &[Value]) -> Option<Value> {
+    let version = crate::record::version();
+    match path {
+        "/readyz" | "/livez" | "/healthz" => Some(json!("ok")),
+        "/version" => {
+            Some(json!({"major": "1", "minor": "34", "gitVersion": version, "platform": "linux/amd64"}))
+        }
+        "/api/v1/nodes" => Some(list(
+            "v1",
+            "Node",
+            &[json!({
+                "apiVersion": "v1", "kind": "Node",
+                "metadata": {"name": "host", "labels": {"node-role.kubernetes.io/control-plane": "true"}},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+                    "nodeInfo": {"kubeletVersion": version},
+                    "addresses": [{"type": "InternalIP", "address": "10.99.0.10"}],
+                },
+            })],
+        )),
+        "/apis/apps/v1/deployments" | "/apis/apps/v1/namespaces/kube-system/deployments" => {
+            let items: Vec<Value> = ["coredns", "local-path-provisioner", "metrics-server", "traefik"]
+                .iter()
+                .map(|name| {
+                    json!({
+                        "apiVersion": "apps/v1", "kind": "Deployment",
+                        "metadata": {"name": name, "namespace": "kube-system"},
+                        "spec": {"replicas": 1},
+                        "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+                            "conditions": [{"type": "Available", "status": "True"}]},
+                    })
+                })
+                .collect();
+            Some(list("apps/v1", "Deployment", &items))
+        }
+        "/apis/helm.cattle.io/v1/helmcharts"
+        | "/apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts" => {
+            let items: Vec<Value> = objects
+                .iter()
+                .filter(|object| object["kind"] == "HelmChart")
+                .cloned()
+                .map(|mut object| {
+                    object["status"] = json!({"jobName": "helm-install", "conditions": [
+                        {"type": "JobCreated", "status": "True"}, {"type": "Failed", "status": "False"}]});
+                    object
+                })
+                .collect();
+            Some(list("helm.cattle.io/v1", "HelmChart", &items))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,391 @@
+//! `airlock install` and `airlock uninstall` on a host with a real systemd and a k3s that is ours.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use airlock_tests::command::{Output, run_within};
+use airlock_tests::{Host, Snapshot};
+use serde_json::Value;
+
+mod release;
+mod secrets;
+
+use release::Release;
+
+/// What any one command may take, which mostly copies files.
+const LIMIT: Duration = Duration::from_mins(2);
+/// What installing changes is here. `/run/stub-k3s` is what the stub tells.
+const TREE: [&str; 9] = [
+    "/etc",
+    "/usr/local/bin",
+    "/usr/local/lib/systemd",
+    "/var/lib/airlock",
+    "/var/lib/rancher",
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/run/k3s",
+    "/run/flannel",
+];
+const SITE: &str = "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\n\
+    hosts: {10.99.0.5: [registry.site]}\ncluster:\n  tokenFile: token\n  tlsSan: [k3s.site]\n";
+
+/// A host with a store of the release and a `site.yaml` in `/srv/share`.
+struct Machine {
+    host: Host,
+    release: &'static Release,
+}
+
+impl Machine {
+    fn start() -> Option<Self> {
+        let host = Host::start()?;
+        let release = Release::shared();
+        release.share(&host.share());
+        let machine = Self { host, release };
+        machine.write("token", "server-token-1234\n", 0o600);
+        machine.write("site.yaml", SITE, 0o644);
+        Some(machine)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.host.share().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn fail(&self, how: &str) {
+        let folder = self.host.path("/run/stub-k3s");
+        let _ = fs::create_dir(&folder);
+        fs::write(folder.join("fail"), how).unwrap();
+    }
+
+    fn airlock(&self, words: &[&str]) -> Command {
+        self.host
+            .command(&[&["/srv/share/airlock", "--progress", "lines"], words].concat())
+    }
+
+    fn install_command(&self, more: &[&str]) -> Command {
+        let words = [
+            "install",
+            "/srv/share/store",
+            "--role",
+            "server",
+            "--config",
+            "/srv/share/site.yaml",
+        ];
+        self.airlock(&[&words, more].concat())
+    }
+
+    fn install(&self, more: &[&str]) -> Output {
+        run_within(&mut self.install_command(more), Stdio::null(), LIMIT)
+    }
+
+    fn uninstall(&self) -> Output {
+        run_within(
+            &mut self.airlock(&["uninstall", "--delete-data"]),
+            Stdio::null(),
+            LIMIT,
+        )
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.host.snapshot(&TREE)
+    }
+
+    /// The starts of the stub, as it wrote them down.
+    fn starts(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.host.path("/run/stub-k3s/starts")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn main_pid(&self) -> String {
+        self.host.property("k3s", "MainPID")
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}\n{}\n{}", output.status, output.stdout(), output.stderr())
+}
+
+#[track_caller]
+fn succeeds(output: &Output) -> String {
+    assert!(output.status.success(), "{}", said(output));
+    output.stdout()
+}
+
+#[test]
+fn a_node_is_installed_left_alone_changed_and_taken_away() {
+    let Some(machine) = Machine::start() else { return };
+    let host = &machine.host;
+    let before = machine.snapshot();
+    succeeds(&machine.install(&["--dry-run"]));
+    assert_eq!(before.diff(&machine.snapshot()), "");
+
+    succeeds(&machine.install(&[]));
+    assert_eq!(host.property("k3s", "ActiveState"), "active");
+    assert_eq!(host.succeed(&["systemctl", "is-enabled", "k3s"]), "enabled");
+    let verdict = host.run(&["systemd-analyze", "verify", "/etc/systemd/system/k3s.service"]);
+    assert_eq!((verdict.status.code(), verdict.stderr().as_str()), (Some(0), ""));
+    let starts = machine.starts();
+    assert_eq!(starts.len(), 1);
+    assert_eq!(
+        (&starts[0]["role"], &starts[0]["version"]),
+        (&"server".into(), &release::RELEASE.into())
+    );
+    assert_eq!(starts[0]["options"]["tls-san"][0], "k3s.site");
+    let images = fs::read_to_string(host.path("/run/stub-k3s/images")).unwrap();
+    let images: std::collections::BTreeMap<String, String> = serde_json::from_str(&images).unwrap();
+    assert_eq!(
+        images.keys().collect::<Vec<_>>(),
+        machine.release.images.keys().collect::<Vec<_>>()
+    );
+    assert!(
+        host.succeed(&["getent", "hosts", "registry.site"])
+            .starts_with("10.99.0.5")
+    );
+    assert_eq!(
+        host.succeed(&["crictl", "images"]).matches("docker.io").count(),
+        2
+    );
+
+    // A second run changes nothing, and k3s goes on.
+    let installed = machine.snapshot();
+    let pid = machine.main_pid();
+    let text = succeeds(&machine.install(&[]));
+    assert!(text.contains(": 0 changes made"), "{text}");
+    assert_eq!(installed.diff(&machine.snapshot()), "");
+    assert_eq!((machine.main_pid(), machine.starts().len()), (pid, 1));
+
+    // Another configuration starts it again, once.
+    machine.write("site.yaml", &SITE.replace("k3s.site", "other.site"), 0o644);
+    succeeds(&machine.install(&[]));
+    assert_eq!(machine.starts().len(), 2);
+    assert_eq!(machine.starts()[1]["options"]["tls-san"][0], "other.site");
+    succeeds(&machine.install(&[]));
+    assert_eq!(machine.starts().len(), 2);
+    let processes = host.processes();
+    assert!(
+        processes
+            .iter()
+            .any(|process| process.command.contains("containerd-shim")),
+        "{processes:?}"
+    );
+
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+    assert_eq!(host.property("k3s", "LoadState"), "not-found");
+    let left: Vec<_> = host
+        .processes()
+        .into_iter()
+        .filter(|process| process.command.contains("k3s") || process.command.contains("containerd-shim"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(host.succeed(&["systemctl", "is-system-running"]), "running");
+    // Nothing is left to do.
+    succeeds(&machine.uninstall());
+}
+
+#[test]
+fn data_are_kept_unless_they_are_not_wanted() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    succeeds(&machine.install(&[]));
+    succeeds(&run_within(
+        &mut machine.airlock(&["uninstall"]),
+        Stdio::null(),
+        LIMIT,
+    ));
+    let token = machine.host.path("/var/lib/rancher/k3s/server/token");
+    assert!(fs::read_to_string(token).unwrap().contains("server-token-1234"));
+    assert_eq!(machine.host.property("k3s", "LoadState"), "not-found");
+    // Installed again, it goes on with them.
+    succeeds(&machine.install(&[]));
+    assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+}
+
+#[test]
+fn a_k3s_that_fails_is_told_with_its_own_words() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    for (how, words) in [
+        ("exit", "the stub was told to fail"),
+        ("hang", "Waiting for API server"),
+    ] {
+        machine.fail(how);
+        let started = Instant::now();
+        let output = machine.install(&["--wait", "6s"]);
+        assert!(started.elapsed() < Duration::from_mins(1), "{how}");
+        let text = said(&output);
+        assert!(!output.status.success(), "{text}");
+        assert!(
+            text.contains(words) && text.contains("k3s.service"),
+            "{how}: {text}"
+        );
+    }
+    // Repaired, the same command goes on.
+    machine.fail("");
+    succeeds(&machine.install(&[]));
+    assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
+    // What k3s says of an option that it does not have.
+    machine.write("site.yaml", &format!("{SITE}  config: {{brand-new: x}}\n"), 0o644);
+    let text = said(&machine.install(&["--wait", "6s"]));
+    assert!(
+        text.contains("flag provided but not defined: -brand-new"),
+        "{text}"
+    );
+    machine.write("site.yaml", SITE, 0o644);
+    succeeds(&machine.install(&[]));
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+}
+
+/// Runs with the process ended at its `step`th step; whether it was.
+fn killed(command: &mut Command, step: usize) -> bool {
+    let output = run_within(
+        command.env("AIRLOCK_TEST_STOP_AFTER", step.to_string()),
+        Stdio::null(),
+        LIMIT,
+    );
+    // nsenter passes the signal on, or a code that stands for it.
+    let aborted = !output.status.success() && !output.stderr().contains("error:");
+    assert!(
+        aborted || output.status.success(),
+        "step {step}: {}",
+        said(&output)
+    );
+    aborted
+}
+
+#[test]
+fn killed_at_every_step_installing_goes_on() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    succeeds(&machine.install(&[]));
+    let installed = machine.snapshot();
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+    let mut step = 0;
+    while killed(&mut machine.install_command(&[]), step) {
+        succeeds(&machine.install(&[]));
+        let diff = journal_aside(&installed.diff(&machine.snapshot()));
+        assert_eq!(diff, "", "after step {step}");
+        assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
+        let text = succeeds(&machine.install(&[]));
+        assert!(text.contains(": 0 changes made"), "after step {step}: {text}");
+        succeeds(&machine.uninstall());
+        assert_eq!(before.diff(&machine.snapshot()), "", "after step {step}");
+        step += 1;
+    }
+    assert!(step > 20, "only {step} steps");
+}
+
+/// What differs besides the journal, which tells of the kill.
+fn journal_aside(diff: &str) -> String {
+    let lines: Vec<&str> = diff
+        .lines()
+        .filter(|line| !line.contains("/var/lib/airlock"))
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn killed_at_every_step_uninstalling_goes_on() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    let mut step = 0;
+    loop {
+        succeeds(&machine.install(&[]));
+        if !killed(&mut machine.airlock(&["uninstall", "--delete-data"]), step) {
+            break;
+        }
+        succeeds(&machine.uninstall());
+        assert_eq!(before.diff(&machine.snapshot()), "", "after step {step}");
+        step += 1;
+    }
+    assert_eq!(before.diff(&machine.snapshot()), "");
+    assert!(step > 10, "only {step} steps");
+}
+
+#[test]
+fn interrupted_it_ends_soon_and_goes_on_later() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    machine.fail("hang");
+    let mut command = machine.install_command(&["--wait", "90s"]);
+    // As a terminal does it, the signal goes to everything that was started.
+    let child = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(
+        machine
+            .host
+            .wait_until(Duration::from_mins(1), |_| !machine.starts().is_empty())
+    );
+    let asked = Instant::now();
+    let group = format!("-{}", child.id());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", "--", &group])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+    assert!(!output.status.success());
+    machine.fail("");
+    succeeds(&machine.install(&[]));
+    assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+}
+
+#[test]
+fn a_tree_for_openrc_is_one_that_its_shell_reads() {
+    let release = Release::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let run = release.run(&[
+        "install",
+        release.path("store").to_str().unwrap(),
+        "--role",
+        "server",
+        "--root",
+        root.to_str().unwrap(),
+        "--init",
+        "openrc",
+    ]);
+    run.succeeds();
+    let service = root.join("etc/init.d/k3s");
+    let text = fs::read_to_string(&service).unwrap();
+    assert!(text.starts_with("#!/sbin/openrc-run\n"), "{text}");
+    assert_eq!(
+        fs::metadata(&service).unwrap().permissions().mode() & 0o7777,
+        0o755
+    );
+    assert!(
+        Command::new("sh")
+            .arg("-n")
+            .arg(&service)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(
+        fs::symlink_metadata(root.join("etc/runlevels/default/k3s"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(!root.join("etc/systemd").exists());
+}

@@ -1,0 +1,191 @@
+//! A bundle with a k3s that is ours, imported into a store: what a site has before its first node.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use airlock_testkit::{self as testkit, FakeUpstream, Options, Upstream};
+use airlock_tests::command::succeed;
+use airlock_tests::{Airlock, digest, shared};
+use serde_json::Value;
+
+/// The release.
+pub(crate) const RELEASE: &str = "v1.34.5+k3s1";
+const IMAGES: [&str; 2] = [
+    "rancher/mirrored-pause:3.6",
+    "rancher/mirrored-coredns-coredns:1.12.3",
+];
+
+/// A store, and the command that installs from it.
+#[derive(Debug)]
+pub(crate) struct Release {
+    airlock: Airlock,
+    /// The images of the lock: reference and digest.
+    pub(crate) images: BTreeMap<String, String>,
+}
+
+impl Release {
+    pub(crate) fn shared() -> &'static Self {
+        static RELEASE: OnceLock<Option<Release>> = OnceLock::new();
+        shared(&RELEASE, "the release", Self::build)
+    }
+
+    fn build() -> Self {
+        let airlock = Airlock::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let server = runtime
+            .block_on(FakeUpstream::start(upstream(), Options::default()))
+            .unwrap();
+        let host = server.host();
+        airlock.write(
+            "airlock.yaml",
+            format!(
+                "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\n\
+                 platforms: [{}]\ncomponents:\n- name: cluster\n  \
+                 k3s: {{version: {RELEASE}, releases: \"http://{host}/releases\"}}\n",
+                platform(),
+            ),
+        );
+        let run = |words: &[&str]| airlock.run(words).succeeds().clone();
+        run(&["keygen", "--out", "a.key", "--insecure-no-password"]);
+        let mirror = format!("docker.io={host}/docker.io");
+        run(&[
+            "build",
+            "--key",
+            "a.key",
+            "--no-importer",
+            "--no-cache",
+            "--insecure",
+            &host,
+            "--mirror",
+            &mirror,
+        ]);
+        let bundle = fs::read_dir(airlock.path("bundles"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().ends_with(".airlock.tar"))
+            .unwrap();
+        let bundle = bundle.to_str().unwrap();
+        run(&["import", bundle, "--store", "store", "--key", "a.pub"]);
+        let list: Value = serde_json::from_str(&run(&["--output", "json", "ls", "store"]).stdout).unwrap();
+        fs::remove_file(bundle).unwrap();
+        let images = IMAGES.map(|image| {
+            let reference = format!("docker.io/{image}");
+            let found =
+                digest_of(&list, &reference).unwrap_or_else(|| panic!("{reference} is not in {list:#}"));
+            (reference, found)
+        });
+        // Copied into every host, so without what only debuggers read.
+        let program = airlock.path("airlock");
+        fs::copy(airlock.program(), &program).unwrap();
+        let _ = Command::new("strip").arg(&program).status();
+        Self {
+            airlock,
+            images: images.into(),
+        }
+    }
+
+    /// Puts store and command where a host finds them.
+    pub(crate) fn share(&self, folder: &Path) {
+        copy(&self.airlock.path("store"), &folder.join("store"));
+        link(&self.airlock.path("airlock"), &folder.join("airlock"));
+    }
+
+    /// A path on this machine.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.airlock.path(name)
+    }
+
+    /// Runs the command on this machine.
+    pub(crate) fn run(&self, words: &[&str]) -> airlock_tests::Run {
+        self.airlock.run(words)
+    }
+}
+
+/// The digest that stands beside a reference somewhere in a report.
+fn digest_of(value: &Value, reference: &str) -> Option<String> {
+    match value {
+        Value::Object(fields) => {
+            let is_it = fields.values().any(|value| value == reference);
+            let digest = fields.get("digest").or_else(|| {
+                fields
+                    .get("descriptor")
+                    .and_then(|descriptor| descriptor.get("digest"))
+            });
+            match digest.and_then(Value::as_str) {
+                Some(digest) if is_it => Some(digest.to_owned()),
+                _ => fields.values().find_map(|value| digest_of(value, reference)),
+            }
+        }
+        Value::Array(items) => items.iter().find_map(|value| digest_of(value, reference)),
+        _ => None,
+    }
+}
+
+pub(crate) fn platform() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "linux/arm64",
+        _ => "linux/amd64",
+    }
+}
+
+/// What the world has of the release; what docker.io has is below a path of that name.
+fn upstream() -> Upstream {
+    let (arch, name) = match std::env::consts::ARCH {
+        "aarch64" => ("arm64", "k3s-arm64"),
+        _ => ("amd64", "k3s"),
+    };
+    let mut content = Upstream::new();
+    let base = format!("/releases/{}", RELEASE.replace('+', "%2B"));
+    let binary = stub(RELEASE);
+    let sum = digest(&binary);
+    let archive = format!("k3s-airgap-images-{arch}.tar.zst");
+    let sums = format!(
+        "{}  {archive}\n{}  {name}\n",
+        digest(b"none").trim_start_matches("sha256:"),
+        sum.trim_start_matches("sha256:")
+    );
+    content.file(&format!("{base}/sha256sum-{arch}.txt"), sums);
+    content.file(&format!("{base}/{name}"), binary);
+    let list = IMAGES.map(|image| format!("docker.io/{image}\n")).concat();
+    content.file(&format!("{base}/k3s-images.txt"), list);
+    for image in IMAGES {
+        let (name, tag) = image.split_once(':').unwrap();
+        let image = testkit::multi_arch(name, &["linux/amd64", "linux/arm64"]);
+        content.push(&format!("docker.io/{name}"), tag, &image);
+    }
+    content
+}
+
+/// The stub that says it is this release.
+fn stub(version: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k3s");
+    fs::copy(env!("CARGO_BIN_EXE_stub-k3s"), &path).unwrap();
+    let _ = Command::new("strip").arg(&path).status();
+    let mut bytes = fs::read(path).unwrap();
+    bytes.extend_from_slice(format!("\nstub-k3s-version={version}").as_bytes());
+    bytes
+}
+
+fn link(from: &Path, to: &Path) {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// A copy whose large files are the same ones: nothing writes into them.
+fn copy(from: &Path, to: &Path) {
+    let mut command = Command::new("cp");
+    command.args(["-al"]).arg(from).arg(to);
+    let linked = command.status().is_ok_and(|status| status.success());
+    if !linked {
+        succeed(Command::new("cp").args(["-a"]).arg(from).arg(to));
+    }
+}
