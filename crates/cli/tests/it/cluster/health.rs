@@ -35,10 +35,9 @@ fn healthy(site: &Site, ready: &str) -> Rules {
         ..Rules::default()
     };
     rules.lists.insert("/api/v1/nodes", ("NodeList", vec![node]));
-    rules.lists.insert(
-        "/api/v1/pods",
-        ("PodList", vec![super::pod("p", &site.image(), &site.id())]),
-    );
+    let mut pod = super::pod("p", &site.image(), &site.id());
+    pod["status"]["containerStatuses"][0]["ready"] = true.into();
+    rules.lists.insert("/api/v1/pods", ("PodList", vec![pod]));
     rules
         .bodies
         .insert("/version", json!({"gitVersion": "v1.34.5+k3s1"}).to_string());
