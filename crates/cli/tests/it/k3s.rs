@@ -27,10 +27,7 @@ fn upstream() -> Upstream {
     content.file(&format!("{base}/sha256sum-amd64.txt"), sums);
     content.file(&format!("{base}/k3s"), BINARY);
     content.file(&format!("{base}/{archive}"), &b"archive"[..]);
-    let list: String = IMAGES
-        .iter()
-        .map(|image| format!("docker.io/{image}\n"))
-        .collect();
+    let list = IMAGES.map(|image| format!("docker.io/{image}\n")).concat();
     content.file(&format!("{base}/k3s-images.txt"), list);
     for image in IMAGES {
         let (name, tag) = image.split_once(':').unwrap();
