@@ -107,12 +107,12 @@ fn find<'g>(generation: &'g Generation, wanted: &Reference) -> Option<&'g RootEn
         .iter()
         .filter(|root| is_image(root) && root.reference.repository == wanted.repository);
     let exact = roots.clone().find(|root| root.reference == *wanted);
-    exact.or_else(|| match &wanted.digest {
-        Some(digest) => roots.find(|root| root.descriptor.digest == *digest),
-        None => {
-            let tag = wanted.tag_or_latest();
-            roots.find(|root| root.reference.tag.as_ref() == Some(&tag))
+    exact.or_else(|| {
+        if let Some(digest) = &wanted.digest {
+            return roots.find(|root| root.descriptor.digest == *digest);
         }
+        let tag = wanted.tag_or_latest();
+        roots.find(|root| root.reference.tag.as_ref() == Some(&tag))
     })
 }
 

@@ -97,7 +97,10 @@ impl Variant {
             machine: &machine,
             secrets: &self.secrets,
             file: &|file| Content::from(content(&file.name)),
-            images: vec![("airlock-images-0123456789ab.tar".to_owned(), Content::from("images"))],
+            images: vec![(
+                "airlock-images-0123456789ab.tar".to_owned(),
+                Content::from("images"),
+            )],
             stale: Vec::new(),
             hosts: vec!["docker.io".parse().unwrap(), "ghcr.io".parse().unwrap()],
             repository: BTreeMap::from([(
@@ -131,7 +134,10 @@ impl Variant {
 /// Every path with its permissions; with the text of what is not secret.
 fn listed(folder: &Path, later: &[String], with_text: bool) -> String {
     fn walk(root: &Path, at: &Path, with_text: bool, out: &mut String) {
-        let mut paths: Vec<PathBuf> = fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut paths: Vec<PathBuf> = fs::read_dir(at)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.sort();
         for path in paths {
             let shown = Path::new("/").join(path.strip_prefix(root).unwrap());
@@ -180,7 +186,8 @@ fn read_by_others(folder: &Path) {
     }
     assert!(!yaml.is_empty());
     if peer::require(&["python3"]) {
-        let script = "import sys, yaml\nfor path in sys.argv[1:]:\n    assert list(yaml.safe_load_all(open(path)))\n";
+        let script =
+            "import sys, yaml\nfor path in sys.argv[1:]:\n    assert list(yaml.safe_load_all(open(path)))\n";
         succeed(Command::new("python3").args(["-c", script]).args(&yaml));
     }
     let units = folder.join("etc/systemd/system");
@@ -191,13 +198,26 @@ fn read_by_others(folder: &Path) {
                 continue;
             }
             // It wants the programs of a unit to be there; those of this machine serve for the tree's.
-            let text = fs::read_to_string(&path).unwrap().replace("/usr/local/bin/k3s", "/bin/true");
+            let text = fs::read_to_string(&path)
+                .unwrap()
+                .replace("/usr/local/bin/k3s", "/bin/true");
             let copy = tempfile::tempdir().unwrap();
             let unit = copy.path().join(path.file_name().unwrap());
             fs::write(&unit, text.replace("/sbin/modprobe", "/bin/true")).unwrap();
-            let output = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit));
+            let output = run(Command::new("systemd-analyze")
+                .args(["verify", "--man=no"])
+                .arg(&unit));
             assert!(output.status.success(), "{}", output.stderr());
-            assert_eq!(output.stderr().lines().filter(|line| line.contains("k3s")).count(), 0, "{}", output.stderr());
+            assert_eq!(
+                output
+                    .stderr()
+                    .lines()
+                    .filter(|line| line.contains("k3s"))
+                    .count(),
+                0,
+                "{}",
+                output.stderr()
+            );
         }
     }
 }
@@ -256,7 +276,10 @@ fn a_server_under_openrc() {
     // Its interpreter is not here, but it is a shell's language.
     succeed(Command::new("sh").arg("-n").arg(&service));
     let text = fs::read_to_string(service).unwrap();
-    insta::assert_snapshot!("openrc", format!("{}\n{text}", listed(folder.path(), &later, false)));
+    insta::assert_snapshot!(
+        "openrc",
+        format!("{}\n{text}", listed(folder.path(), &later, false))
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn list(trees: &[Tree], request: &Request<'_>) -> Result<Reply, ApiError> {
     }
     let text: String = releases
         .into_iter()
-        .map(|release| format!("{}/\n", encode(release, "+")))
+        .flat_map(|release| [encode(release, "+"), "/\n".to_owned()])
         .collect();
     Ok(reply::ok(reply::TEXT, text))
 }

@@ -493,7 +493,7 @@ impl Http {
         let sent = tokio::time::timeout(self.config.stall_timeout, request.send())
             .await
             .map_err(|_| error::stalled(&call.what, &host, self.config.stall_timeout))?;
-        Ok(sent.map_err(|failure| error::no_answer(failure, &call.what, &host))?)
+        sent.map_err(|failure| error::no_answer(failure, &call.what, &host))
     }
 
     /// Sends, following redirects. Credentials stay with the host that they are for.
