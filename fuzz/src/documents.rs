@@ -10,6 +10,7 @@ use airlock_helm::{ChartMetadata, IgnoreRules, LooseVersion, VersionRange};
 use airlock_spec::deployment::Deployment;
 use airlock_spec::index::BundleIndex;
 use airlock_spec::inventory::Inventory;
+use airlock_spec::k3s::K3sRelease;
 use airlock_spec::lock::{self as locks, Lock};
 use airlock_spec::manifest::{Inputs, load};
 use airlock_spec::receipt::Receipt;
@@ -125,7 +126,7 @@ pub fn lock(input: &[u8]) {
     }
 }
 
-/// `airlock.json`, receipts, inventories and deployments, as documents.
+/// `airlock.json`, receipts, inventories, deployments and k3s releases, as documents.
 pub fn index(input: &[u8]) {
     if let Ok(index) = BundleIndex::from_bytes(input) {
         assert_eq!(BundleIndex::from_bytes(&index.to_bytes()).ok(), Some(index));
@@ -141,6 +142,16 @@ pub fn index(input: &[u8]) {
         assert_eq!(found.count(), inventory.packages.len());
         let text = inventory.to_text().unwrap();
         assert_eq!(Inventory::from_bytes(text.as_bytes()).ok(), Some(inventory));
+    }
+    if let Ok(release) = K3sRelease::from_bytes(input) {
+        assert_eq!(
+            K3sRelease::from_bytes(&release.to_bytes()).ok().as_ref(),
+            Some(&release)
+        );
+        for path in release.files().keys() {
+            let plain = path.split('/').all(|word| !matches!(word, "" | "." | ".."));
+            assert!(plain, "{path:?}");
+        }
     }
     if let Ok(deployment) = Deployment::from_bytes(input) {
         let again = Deployment::from_bytes(&deployment.to_bytes()).ok();

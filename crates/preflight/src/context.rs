@@ -70,8 +70,8 @@ pub struct Settings {
     pub mirror: Option<Arc<dyn Mirror>>,
     /// Variables that k3s will be started with, besides those in its files on the machine.
     pub environment: Vec<(String, String)>,
-    /// Whether the SELinux policy of k3s comes with the installation.
-    pub brings_selinux_policy: bool,
+    /// The distributions whose SELinux policy for k3s comes with the installation, `el9`.
+    pub selinux_policies: Vec<String>,
     /// Whether the k3s of this machine was installed by Airlock, so that it may be there already.
     pub is_installed: bool,
 }
@@ -89,7 +89,7 @@ impl Settings {
             not_before: None,
             mirror: None,
             environment: Vec::new(),
-            brings_selinux_policy: false,
+            selinux_policies: Vec::new(),
             is_installed: false,
         }
     }

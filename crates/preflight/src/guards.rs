@@ -1,7 +1,7 @@
 //! What guards the machine, and stands in the way of k3s: firewalls, SELinux, fapolicyd, nm-cloud-setup.
 
 use crate::check::Outcome;
-use crate::read::pairs;
+use crate::read::{os, pairs};
 use crate::{Context, Host};
 
 fn is_running(host: &Host, program: &str) -> bool {
@@ -128,11 +128,35 @@ pub(crate) fn selinux(context: &Context) -> Outcome {
     if has_policy {
         return Outcome::ok("SELinux enforces, and the policy of k3s is there");
     }
-    if context.settings.brings_selinux_policy {
-        return Outcome::ok("SELinux enforces, and the policy of k3s comes with the installation");
+    let distribution = os::selinux_name(host);
+    let brought = &context.settings.selinux_policies;
+    if let Some(name) = distribution.as_ref().filter(|name| brought.contains(name)) {
+        return Outcome::ok(format!(
+            "SELinux enforces, and the policy of k3s for {name} comes with the installation"
+        ));
+    }
+    let evidence = match (&distribution, brought.is_empty()) {
+        (Some(name), false) => format!(
+            "SELinux enforces, there is no policy for k3s here, and what is installed brings that of {}, not of {name}",
+            brought.join(", ")
+        ),
+        (None, false) => {
+            "SELinux enforces, there is no policy for k3s here, and none is known for this distribution"
+                .to_owned()
+        }
+        (_, true) => {
+            "SELinux enforces, and there is no policy for k3s, neither here nor in what is installed"
+                .to_owned()
+        }
+    };
+    if wanted == Selinux::Off {
+        return Outcome::warn(
+            format!("{evidence}; the site goes without it (`cluster.selinux: off`)"),
+            "containers are not confined so; leave `cluster.selinux` to `auto` and carry the policy",
+        );
     }
     Outcome::fail(
-        "SELinux enforces, and there is no policy for k3s, neither here nor in what is installed",
+        evidence,
         "carry the policy in the bundle (`k3s: {selinux: [el9]}` in the manifest) or install the package k3s-selinux; `setenforce 0` only to find out",
     )
 }

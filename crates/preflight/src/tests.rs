@@ -306,6 +306,21 @@ fn every_trouble_with_the_mirror_has_a_remedy_of_its_own() {
     assert_eq!(remedies.len(), kinds.len());
     machine.settings.mirror = Some(Arc::new(Fake(Ok(Answer::default()))));
     machine.is_well();
+    // What only the site's own list knows can be written where it is looked for.
+    machine.settings.mirror = Some(Arc::new(Fake(Err(Refusal {
+        kind: RefusalKind::UnknownName,
+        detail: String::new(),
+    }))));
+    machine.site("hosts: {10.0.0.9: [other.site, registry.site]}");
+    let context = Context::new(Host::tree(machine.folder.path()), machine.settings.clone());
+    let outcome = crate::mirror::reachable(&context);
+    assert!(
+        outcome
+            .remedy
+            .unwrap()
+            .contains("10.0.0.9 other.site registry.site")
+    );
+    assert_eq!(outcome.fix.len(), 1);
 }
 
 #[test]
@@ -465,9 +480,16 @@ fn guards() {
     machine.remove("etc/systemd/system/timers.target.wants");
     machine.write("sys/fs/selinux/enforce", "1");
     machine.only("guards.selinux", Status::Fail, "no policy");
-    machine.settings.brings_selinux_policy = true;
+    let rocky = "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n";
+    machine.write("etc/os-release", rocky);
+    machine.settings.selinux_policies = vec!["el8".to_owned()];
+    machine.only("guards.selinux", Status::Fail, "that of el8, not of el9");
+    machine.settings.selinux_policies = vec!["el8".to_owned(), "el9".to_owned()];
     machine.is_well();
-    machine.settings.brings_selinux_policy = false;
+    machine.settings.selinux_policies = Vec::new();
+    machine.site("cluster: {selinux: 'off'}");
+    machine.only("guards.selinux", Status::Warn, "goes without it");
+    machine.settings.site = None;
     machine.write("usr/share/selinux/packages/k3s.pp", "");
     machine.is_well();
     machine.process(9, "fapolicyd", "/usr/sbin/fapolicyd\0");

@@ -1,5 +1,6 @@
 //! `/k3s/RELEASE/…`: the files of k3s releases as k3s itself publishes them, for nodes that fetch theirs.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use airlock_content::GenerationView;
@@ -21,10 +22,11 @@ fn list(trees: &[Tree], request: &Request<'_>) -> Result<Reply, ApiError> {
     if wants_json(request) {
         return json(reply::JSON, &serde_json::json!({"releases": releases}));
     }
-    let text: String = releases
-        .into_iter()
-        .flat_map(|release| [encode(release, "+"), "/\n".to_owned()])
-        .collect();
+    let mut text = String::new();
+    for release in releases {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}/", encode(release, "+"));
+    }
     Ok(reply::ok(reply::TEXT, text))
 }
 

@@ -98,6 +98,9 @@ pub enum K3sError {
     /// Written by a later version.
     #[error("the description of the k3s release has a format that this version cannot read: {0}")]
     Version(u32),
+    /// A file has a name that is none, or leads elsewhere.
+    #[error("the description of the k3s release names a file that no folder can hold: {0:?}")]
+    Name(String),
     /// The lock does not hold the document.
     #[error("the lock does not hold the description of the k3s release {0:?}")]
     Missing(String),
@@ -119,7 +122,21 @@ impl K3sRelease {
         if head.version != VERSION {
             return Err(K3sError::Version(head.version));
         }
-        Ok(json::from_slice(bytes)?)
+        let release: Self = json::from_slice(bytes)?;
+        let plain = |word: &str| {
+            !matches!(word, "" | "." | "..") && !word.contains('\\') && !word.chars().any(char::is_control)
+        };
+        let good =
+            |(path, file): (&String, &&ReleaseFile)| !file.name.contains('/') && path.split('/').all(plain);
+        let files = release.files();
+        let bad = files
+            .iter()
+            .find(|entry| !good(*entry))
+            .map(|(path, _)| path.clone());
+        match bad {
+            Some(path) => Err(K3sError::Name(path)),
+            None => Ok(release),
+        }
     }
 
     /// The release of an artifact of [`Kind::K3s`]; the lock holds its text.
@@ -288,6 +305,18 @@ mod tests {
         }
     }
 
+    const SEED: &str = include_str!("../../../fuzz/corpus/index/k3s.json");
+
+    #[test]
+    fn the_seed_of_the_fuzzer_is_a_release() {
+        let release = K3sRelease::from_bytes(SEED.as_bytes()).unwrap();
+        assert_eq!(release.to_bytes(), SEED.as_bytes());
+        assert_eq!(
+            release.node(&"linux/arm64".parse().unwrap()).unwrap().binary.name,
+            "k3s-arm64"
+        );
+    }
+
     #[test]
     fn documents_round_trip_and_later_ones_are_refused() {
         let file = |name: &str, n: u8| ReleaseFile {
@@ -326,6 +355,16 @@ mod tests {
             ]
         );
         assert_eq!(release.all_images().count(), 2);
+        for name in ["../k3s", "", "..", "a/b", "a\\b", "a\nb"] {
+            let mut bad = release.clone();
+            bad.nodes[0].binary.name = name.to_owned();
+            let refused = K3sRelease::from_bytes(&bad.to_bytes());
+            assert!(matches!(refused, Err(K3sError::Name(_))), "{name:?}");
+        }
+        let mut bad = release.clone();
+        let files = bad.selinux.remove("el9").unwrap();
+        bad.selinux.insert("../el9".to_owned(), files);
+        assert!(K3sRelease::from_bytes(&bad.to_bytes()).is_err());
         let later = String::from_utf8(bytes)
             .unwrap()
             .replace("\"version\":1}", "\"version\":2}");

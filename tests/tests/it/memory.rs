@@ -49,6 +49,7 @@ fn a_large_blob_goes_through_little_memory() {
         allocated <= with_margin(length(&bundle)),
         "the store takes {allocated} bytes"
     );
+    site.export(&store, size);
     site.serve(&store, &[], std::slice::from_ref(&layer));
     let key = site.airlock.path("airlock.pub");
     site.serve(&bundle, &["--key".as_ref(), key.as_os_str()], &[layer]);
@@ -72,6 +73,7 @@ fn a_thousand_images_go_through_little_memory() {
     layout.finish();
     let bundle = site.build(wanted.trim_start_matches("  - "), total);
     let store = site.verify_and_import(&bundle);
+    site.export(&store, total);
     site.serve(&store, &[], &layers[..50]);
     let key = site.airlock.path("airlock.pub");
     site.serve(&bundle, &["--key".as_ref(), key.as_os_str()], &layers[..50]);
@@ -156,6 +158,16 @@ impl Site {
             "{have} bytes in the store of a bundle of {size}"
         );
         store
+    }
+
+    /// Everything as one archive for nodes.
+    fn export(&self, store: &Path, content: u64) {
+        let mut command: Command = self.airlock.command(["export", "--quiet", "--out", "images.tar"]);
+        command.arg(store);
+        modest("export", cost_of(&mut command, LIMIT));
+        let archive = self.airlock.path("images.tar");
+        assert!(length(&archive) > content);
+        fs::remove_file(archive).unwrap();
     }
 
     /// Four clients pull everything at once, while a fifth has stopped reading.

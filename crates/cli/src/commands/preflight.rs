@@ -132,7 +132,7 @@ fn settings(args: &PreflightArgs, node: &Node, global: &Global) -> Result<Settin
         data_dir: args.data_dir.clone(),
         not_before: content.not_before,
         mirror: mirror.map(|mirror| Arc::new(mirror) as Arc<dyn airlock_preflight::Mirror>),
-        brings_selinux_policy: content.brings_selinux_policy,
+        selinux_policies: content.selinux_policies,
         is_installed,
         site,
         ..Settings::new(Arc::new(SystemTime::now))

@@ -4,7 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::address::{contains, network, overlap, parse, single};
-use super::{hosts, modules, mounts, pairs, resolv, routes, sockets};
+use super::{hosts, modules, mounts, os, pairs, resolv, routes, sockets};
 use crate::Host;
 
 fn ip(text: &str) -> IpAddr {
@@ -137,6 +137,29 @@ fn networks_contain_and_overlap() {
 }
 
 #[test]
+fn distributions_by_their_selinux_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::tree(folder.path());
+    std::fs::create_dir_all(folder.path().join("etc")).unwrap();
+    assert_eq!(os::selinux_name(&host), None);
+    for (text, name) in [
+        ("ID=\"rhel\"\nVERSION_ID=\"10.0\"\n", Some("el10")),
+        (
+            "ID=almalinux\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=8.9\n",
+            Some("el8"),
+        ),
+        ("ID=sles\nID_LIKE=suse\nVERSION_ID=15.5\n", Some("sle")),
+        ("ID=fedora\nVARIANT_ID=coreos\nVERSION_ID=41\n", Some("coreos")),
+        ("ID=fedora\nVERSION_ID=41\n", None),
+        ("ID=debian\nVERSION_ID=\"12\"\n", None),
+        ("ID=rhel\nVERSION_ID=../../x\n", None),
+    ] {
+        std::fs::write(folder.path().join("etc/os-release"), text).unwrap();
+        assert_eq!(os::selinux_name(&host).as_deref(), name, "{text}");
+    }
+}
+
+#[test]
 fn modules_by_where_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::tree(folder.path());
@@ -206,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_whole_machine_of_garbage_is_borne(texts in proptest::collection::vec(garbage(), 24)) {
+    fn a_whole_machine_of_garbage_is_borne(texts in proptest::collection::vec(garbage(), 25)) {
         let folder = tempfile::tempdir().unwrap();
         let paths = [
             "proc/net/route", "proc/net/ipv6_route", "proc/net/tcp", "proc/net/tcp6", "proc/net/udp",
@@ -214,7 +237,7 @@ proptest! {
             "proc/1/cmdline", "proc/sys/kernel/hostname", "proc/sys/kernel/osrelease",
             "proc/sys/fs/inotify/max_user_instances", "sys/devices/system/cpu/online", "sys/fs/selinux/enforce",
             "sys/fs/cgroup/cgroup.controllers", "etc/resolv.conf", "etc/hosts", "etc/ufw/ufw.conf",
-            "etc/default/k3s", "etc/fstab", "etc/fapolicyd/rules.d/1",
+            "etc/default/k3s", "etc/fstab", "etc/os-release", "etc/fapolicyd/rules.d/1",
         ];
         for (path, text) in paths.iter().zip(&texts) {
             let path = folder.path().join(path);

@@ -41,6 +41,29 @@ async fn documents_have_a_limit() {
     assert_eq!(error.kind, SourceErrorKind::NotFound);
 }
 
+/// One step, and nothing is asked of the place that it leads to.
+#[tokio::test]
+async fn where_an_address_leads() {
+    let server = server(Auth::None).await;
+    let asked = url(&server, "/channels/stable");
+    let nowhere = "https://releases.invalid/tag/v1.34.5%2Bk3s1";
+    let redirect = Action::Redirect(nowhere.to_owned());
+    server.fault(Fault::on("/channels/stable", redirect));
+    server.fault(Fault::on("/channels/stable", Action::Status(503)).times(1));
+    let to = client(quick(), Credentials::none())
+        .leads_to(&asked)
+        .await
+        .unwrap();
+    assert_eq!(to.as_str(), nowhere);
+    let index = url(&server, "/charts/index.yaml");
+    assert_eq!(anonymous().leads_to(&index).await.unwrap(), index);
+    let error = anonymous().leads_to(&url(&server, "/nothing")).await.unwrap_err();
+    assert_eq!(error.kind, SourceErrorKind::NotFound);
+    server.fault(Fault::on("/bad", Action::Redirect("ftp://a.example/".to_owned())));
+    let error = anonymous().leads_to(&url(&server, "/bad")).await.unwrap_err();
+    assert!(error.to_string().contains("another protocol"), "{error}");
+}
+
 #[tokio::test]
 async fn an_archive_labelled_as_encoded_is_kept_as_it_is() {
     let server = server(Auth::None).await;

@@ -34,7 +34,7 @@ pub(super) struct Content {
     /// The release of k3s.
     pub(super) release: Option<String>,
     pub(super) not_before: Option<NotBefore>,
-    pub(super) brings_selinux_policy: bool,
+    pub(super) selinux_policies: Vec<String>,
     /// Bytes of the images for this platform, as they are carried.
     images: u64,
     binary: u64,
@@ -232,7 +232,7 @@ fn release<V: BlobRead>(
             .archive
             .max(node.archive.as_ref().map_or(0, |file| file.size));
     }
-    content.brings_selinux_policy |= !release.selinux.is_empty();
+    content.selinux_policies.extend(release.selinux.keys().cloned());
     content.release = Some(release.release);
     Ok(())
 }
