@@ -35,10 +35,9 @@ fn healthy(site: &Site, ready: &str) -> Rules {
         ..Rules::default()
     };
     rules.lists.insert("/api/v1/nodes", ("NodeList", vec![node]));
-    rules.lists.insert(
-        "/api/v1/pods",
-        ("PodList", vec![super::pod("p", &site.image(), &site.id())]),
-    );
+    let mut pod = super::pod("p", &site.image(), &site.id());
+    pod["status"]["containerStatuses"][0]["ready"] = true.into();
+    rules.lists.insert("/api/v1/pods", ("PodList", vec![pod]));
     rules
         .bodies
         .insert("/version", json!({"gitVersion": "v1.34.5+k3s1"}).to_string());
@@ -75,7 +74,7 @@ fn a_good_cluster_is_compared_with_its_bundle() {
         &text,
         &[
             "  ok              node.ready                     n1 is ready\n",
-            "  ok              images.present                 2 images on 1 nodes\n",
+            "  ok              images.present                 2 images on 1 node\n",
             "  skipped         charts.deployed                the cluster has no helm-controller",
             "  skipped         probe.pull                     only with --probe",
             "12 ok, 5 skipped, 0 not established, 0 warnings, 0 failed\n",
