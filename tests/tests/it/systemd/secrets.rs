@@ -16,14 +16,21 @@ const PASSWORD: &str = "opensesame-of-the-mirror";
 const KEY: &str = "c3ludGhldGljLWtleS1vZi10aGUtYXV0aG9yaXR5";
 const SECRETS: [&str; 4] = [TOKEN, AGENT_TOKEN, PASSWORD, KEY];
 
+/// What a folder of authorities holds, as k3s' documentation lays it out.
+const AUTHORITIES: [&str; 5] = [
+    "server-ca",
+    "client-ca",
+    "request-header-ca",
+    "etcd/server-ca",
+    "etcd/peer-ca",
+];
 /// Where they may be, below each of these for root alone.
-const PLACES: [&str; 6] = [
+const PLACES: [&str; 5] = [
     "/etc/rancher/k3s/token",
     "/etc/rancher/k3s/agent-token",
     "/etc/rancher/k3s/registries.yaml",
     "/var/lib/rancher/k3s/server/token",
     "/var/lib/rancher/k3s/server/agent-token",
-    "/var/lib/rancher/k3s/server/tls/server-ca.key",
 ];
 
 #[test]
@@ -32,15 +39,13 @@ fn secrets_are_nowhere_but_in_their_files() {
     machine.write("token", &format!("{TOKEN}\n"), 0o600);
     machine.write("agent-token", &format!("{AGENT_TOKEN}\n"), 0o600);
     machine.write("password", &format!("{PASSWORD}\n"), 0o600);
-    for name in ["server-ca", "client-ca"] {
-        machine.write(
-            &format!("ca/{name}.crt"),
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            0o644,
-        );
-        let key = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n");
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n");
+    for name in AUTHORITIES {
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        machine.write(&format!("ca/{name}.crt"), certificate, 0o644);
         machine.write(&format!("ca/{name}.key"), &key, 0o600);
     }
+    machine.write("ca/service.key", &key, 0o600);
     machine.write(
         "site.yaml",
         "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\n\
