@@ -152,7 +152,7 @@ async fn asked(
     Ok((report, is_stopped.load(Ordering::SeqCst)))
 }
 
-fn access(path: &Path) -> Result<Access> {
+pub(super) fn access(path: &Path) -> Result<Access> {
     let of_k3s = "k3s writes its own to /etc/rancher/k3s/k3s.yaml, which root may read; another is given with --kubeconfig";
     let bytes = files::read("the kubeconfig", path, MAX_KUBECONFIG).map_err(|error| error.hint(of_k3s))?;
     let bytes = Zeroizing::new(bytes);

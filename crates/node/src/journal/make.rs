@@ -48,6 +48,11 @@ impl Journal {
                 {
                     self.make_parents(by, path, observer)?;
                 }
+                // Folders above what grows are recorded before it, so that they are taken away after it. In a tree nothing
+                // grows.
+                if let (Change::Grown { path }, true) = (change, self.node.is_machine()) {
+                    self.make_parents(by, path, observer)?;
+                }
                 self.make_one(by, change, observer)?;
             }
         }

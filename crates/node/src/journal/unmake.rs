@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airlock_types::Digest;
@@ -76,12 +76,20 @@ impl Journal {
             .collect();
         // The earliest record of a service, which comes last, says whether it ran before all of this.
         let mut ran: BTreeMap<String, (ServiceManager, bool)> = BTreeMap::new();
+        let mut kept: Vec<PathBuf> = Vec::new();
         for entry in entries.iter().rev() {
             if let Undo::RemoveAll { path } = &entry.undo
                 && !delete_data
                 && files::look(&self.node.path(path)?)? != Found::Nothing
             {
                 told(observer, Event::Left(&entry.title, "it was to be kept"))?;
+                kept.push(path.clone());
+                continue;
+            }
+            // The folders above stay as long as that does, and go when it goes.
+            if let Undo::RemoveFolder { path } = &entry.undo
+                && kept.iter().any(|kept| kept.starts_with(path))
+            {
                 continue;
             }
             told(observer, Event::Undoing(&entry.title))?;
