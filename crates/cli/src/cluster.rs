@@ -1,7 +1,7 @@
 //! What runs in a cluster: told by a dump of it, or by its API server.
 
 mod api;
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -22,8 +22,8 @@ pub(crate) fn until_done<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
     result
 }
 
-/// Runs a server, which itself listens for [`requested`].
-pub(crate) fn serving(work: impl Future<Output = Result>) -> Result {
+/// Runs what itself listens for [`requested`]: a server, or work that cleans up after itself.
+pub(crate) fn serving<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -289,6 +289,12 @@ fn one_line(text: &str) -> String {
     out
 }
 
+/// A count with its noun.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// Some of many, for evidence: the first few and how many more there are.
 pub(crate) fn some<T: AsRef<str>>(all: &[T]) -> String {
     const SHOWN: usize = 8;

@@ -211,6 +211,12 @@ pub(crate) fn space(context: &Context) -> Outcome {
         }
     }
     let remedy = "make room, or choose a larger disk for it (`dataDir` in site.yaml)";
+    if !bad.is_empty() && context.settings.is_installed {
+        return Outcome::warn(
+            format!("{}; part of it may be here already", bad.join("; ")),
+            remedy,
+        );
+    }
     if !bad.is_empty() {
         return Outcome::fail(bad.join("; "), remedy);
     }

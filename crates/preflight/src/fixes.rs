@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airlock_node::{Change, Content, Service, ServiceManager};
+use airlock_spec::site::Site;
 
 use crate::Host;
 
@@ -138,13 +139,21 @@ fn chrony_service(host: &Host, fingerprint: String) -> Option<Change> {
     }))
 }
 
-/// A line of `/etc/hosts`.
-pub(crate) fn hosts(line: String) -> Vec<Change> {
+/// A line of `/etc/hosts`; `subject` names its block, of which there is one for each check.
+pub(crate) fn hosts(subject: &str, line: String) -> Vec<Change> {
     vec![Change::Lines {
         path: "/etc/hosts".into(),
-        name: FIXED_BY.to_owned(),
+        name: format!("{FIXED_BY} {subject}"),
         lines: vec![line],
     }]
+}
+
+/// The line that the site has for a name, which an installation writes as well.
+pub(crate) fn line_of_site(site: Option<&Site>, name: &str) -> Option<String> {
+    site?.hosts.iter().find_map(|(address, names)| {
+        let is_there = names.iter().any(|it| it.eq_ignore_ascii_case(name));
+        is_there.then(|| format!("{address} {}", names.join(" ")))
+    })
 }
 
 #[cfg(test)]
@@ -162,6 +171,26 @@ mod tests {
         );
         assert_eq!(without_swap(&without_swap(table)), without_swap(table));
         assert_eq!(without_swap(""), "");
+    }
+
+    #[test]
+    fn what_is_set_now_is_set_at_the_next_start_too() {
+        let titles = |changes: &[Change]| changes.iter().map(Change::title).collect::<Vec<_>>();
+        assert_eq!(
+            titles(&module("overlay")),
+            [
+                "module overlay",
+                "file /etc/modules-load.d/airlock-overlay.conf 0644, 8 bytes"
+            ]
+        );
+        let wanted = [("fs.inotify.max_user_instances", "8192".to_owned())];
+        assert_eq!(
+            titles(&sysctls("inotify", &wanted)),
+            [
+                "sysctl fs.inotify.max_user_instances = 8192",
+                "file /etc/sysctl.d/90-airlock-inotify.conf 0644, 37 bytes"
+            ]
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 use std::time::SystemTime;
 
-use crate::Context;
 use crate::check::Outcome;
+use crate::{Context, fixes};
 
 /// Someone who can ask the mirror.
 pub trait Mirror: Send + Sync {
@@ -158,6 +158,22 @@ pub(crate) fn reachable(context: &Context) -> Outcome {
             };
             Outcome::ok(format!("{address} answers {way}, {who}"))
         }
+        Err(refusal) if refusal.kind == RefusalKind::UnknownName => unknown(context, &address, refusal),
         Err(refusal) => Outcome::fail(format!("{address}: {refusal}"), refusal.kind.remedy(&address)),
+    }
+}
+
+/// A name that only the site's own list has is in `/etc/hosts` as soon as somebody writes it there.
+fn unknown(context: &Context, address: &str, refusal: &Refusal) -> Outcome {
+    let evidence = format!("{address}: {refusal}");
+    let name = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let name = name.split([':', '/']).next().unwrap_or(name);
+    match fixes::line_of_site(context.site(), name) {
+        Some(line) => Outcome::fail(
+            format!("{evidence}; `hosts` of site.yaml has it, and /etc/hosts does not yet"),
+            format!("`echo '{line}' >> /etc/hosts`; an installation writes it as well"),
+        )
+        .fixed_by(fixes::hosts("mirror", line)),
+        None => Outcome::fail(evidence, refusal.kind.remedy(address)),
     }
 }

@@ -134,7 +134,7 @@ fn unknown(name: &str) -> Outcome {
         format!("{name} has no address, neither in /etc/hosts nor from a name server"),
         format!("`echo '{line}' >> /etc/hosts`, or put it into `hosts` in site.yaml"),
     )
-    .fixed_by(fixes::hosts(line))
+    .fixed_by(fixes::hosts("name", line))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::netlink;
 use crate::read::address::{contains, is_global_unicast, overlap, parse, single};
 use crate::read::routes::{self, Route};
 use crate::read::{pairs, resolv};
-use crate::{Context, Host};
+use crate::{Context, Host, fixes};
 
 /// What k3s and its network plugins make themselves.
 const OWN_LINKS: [&str; 8] = [
@@ -313,10 +313,18 @@ pub(crate) fn server(context: &Context) -> Outcome {
     let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
-            return Outcome::fail(
-                format!("the name of the server is not known: {host} ({error})"),
-                "add it to `hosts` in site.yaml (or to /etc/hosts, or to the site's DNS)",
-            );
+            let evidence = format!("the name of the server is not known: {host} ({error})");
+            return match fixes::line_of_site(context.site(), host) {
+                Some(line) => Outcome::fail(
+                    format!("{evidence}; `hosts` of site.yaml has it, and /etc/hosts does not yet"),
+                    format!("`echo '{line}' >> /etc/hosts`; an installation writes it as well"),
+                )
+                .fixed_by(fixes::hosts("server", line)),
+                None => Outcome::fail(
+                    evidence,
+                    "add it to `hosts` in site.yaml (or to /etc/hosts, or to the site's DNS)",
+                ),
+            };
         }
     };
     let own = netlink::addresses().unwrap_or_default();

@@ -306,6 +306,21 @@ fn every_trouble_with_the_mirror_has_a_remedy_of_its_own() {
     assert_eq!(remedies.len(), kinds.len());
     machine.settings.mirror = Some(Arc::new(Fake(Ok(Answer::default()))));
     machine.is_well();
+    // What only the site's own list knows can be written where it is looked for.
+    machine.settings.mirror = Some(Arc::new(Fake(Err(Refusal {
+        kind: RefusalKind::UnknownName,
+        detail: String::new(),
+    }))));
+    machine.site("hosts: {10.0.0.9: [other.site, registry.site]}");
+    let context = Context::new(Host::tree(machine.folder.path()), machine.settings.clone());
+    let outcome = crate::mirror::reachable(&context);
+    assert!(
+        outcome
+            .remedy
+            .unwrap()
+            .contains("10.0.0.9 other.site registry.site")
+    );
+    assert_eq!(outcome.fix.len(), 1);
 }
 
 #[test]

@@ -355,6 +355,45 @@ fn swap() {
     finds("machine.swap", "/swap.img (2.0 GiB)", fault, &[]);
 }
 
+/// A name that only the site's own list has is written, and then the mirror is reached.
+#[test]
+fn the_name_of_the_mirror_is_written_and_found() {
+    let Some(store) = store() else { return };
+    if !is_possible() {
+        return;
+    }
+    let airlock = Airlock::new();
+    let place = airlock.path("place");
+    std::fs::create_dir_all(&place).unwrap();
+    let script = format!(
+        r#"{GOOD}
+        {SERVE}
+        mkdir "$place/var-upper" "$place/var-work"
+        mount -t overlay -o "lowerdir=/var/lib,upperdir=$place/var-upper,workdir=$place/var-work" none /var/lib
+        serve --tls-dir "$place/tls" --tls-name late.site
+        cat > "$place/site.yaml" <<SITE
+apiVersion: airlock.dev/v1
+kind: Site
+metadata: {{name: edge}}
+mirror: {{url: "https://late.site:5000", ca: "$place/tls/ca.pem"}}
+hosts: {{10.99.0.10: [late.site]}}
+SITE
+        code=0; "$airlock" preflight --config "$place/site.yaml" --only mirror || code=$?
+        [ "$code" = 1 ]
+        "$airlock" preflight --config "$place/site.yaml" --only mirror --fix
+        "$airlock" preflight --undo-fixes
+        ! grep late.site /etc/hosts
+        "#
+    );
+    let program = airlock.command([] as [&str; 0]).get_program().to_owned();
+    let output = unshare(&place, &script, &[program, store.into()]);
+    let text = format!("{}{}", output.stdout(), output.stderr());
+    assert!(output.status.success(), "{text}");
+    for words in ["/etc/hosts does not yet", "answers over TLS"] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+}
+
 /// Real swap on a small file, found, switched off with its line in the table, and put back.
 #[test]
 fn swap_is_switched_off_and_on_again() {

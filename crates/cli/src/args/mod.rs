@@ -4,6 +4,7 @@ mod chart;
 mod check;
 mod cluster;
 mod export;
+mod health;
 mod images;
 mod install;
 mod node;
@@ -19,6 +20,7 @@ pub(crate) use chart::{ChartArgs, ValueArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use cluster::{ClusterCommand, ClusterInitArgs};
 pub(crate) use export::ExportArgs;
+pub(crate) use health::HealthArgs;
 pub(crate) use images::ImagesArgs;
 pub(crate) use install::{Init, InstallArgs, UninstallArgs};
 pub(crate) use node::{NodeRole, PreflightArgs};
@@ -176,6 +178,8 @@ pub(crate) enum Command {
     /// Describe a site for its nodes
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Check whether a cluster does what it was installed for
+    Health(Box<HealthArgs>),
     /// Render a Helm chart as `helm template` does, without Helm or a cluster
     Template(Box<TemplateArgs>),
     /// Play the whole round trip on this machine: no root, no Internet

@@ -54,7 +54,7 @@ pub(crate) struct PreflightArgs {
     #[arg(long, requires = "fix")]
     pub(crate) dry_run: bool,
     /// Undo what --fix did, and check nothing
-    #[arg(long, conflicts_with_all = ["fix", "list", "path"])]
+    #[arg(long, conflicts_with_all = ["fix", "list"])]
     pub(crate) undo_fixes: bool,
     /// Check the tree of a machine in this folder: only files are read, and nothing is tried out
     #[arg(long, value_name = "DIR")]

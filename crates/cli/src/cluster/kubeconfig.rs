@@ -37,7 +37,7 @@ struct Head {
 /// The parts of the file that are used, and those that are refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Kubeconfig {
+pub(crate) struct Kubeconfig {
     #[serde(default)]
     current_context: Option<String>,
     #[serde(default)]
@@ -123,13 +123,13 @@ struct User {
 }
 
 /// A server, and how it is asked.
-pub(super) struct Access {
-    pub(super) server: Url,
-    pub(super) access: ApiAccess,
+pub(crate) struct Access {
+    pub(crate) server: Url,
+    pub(crate) access: ApiAccess,
 }
 
 impl Access {
-    pub(super) fn is_insecure(&self) -> bool {
+    pub(crate) fn is_insecure(&self) -> bool {
         self.access.insecure
     }
 }
@@ -149,7 +149,7 @@ fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, serde_saphyr::Er
 
 impl Kubeconfig {
     /// Reads a kubeconfig; `None` for what is none.
-    pub(super) fn recognise(bytes: &[u8]) -> Result<Option<Self>> {
+    pub(crate) fn recognise(bytes: &[u8]) -> Result<Option<Self>> {
         if bytes.len() > MAX_BYTES {
             return Ok(None);
         }
@@ -176,7 +176,7 @@ impl Kubeconfig {
     }
 
     /// The server of the current context. Files are relative to `base`.
-    pub(super) fn access(self, base: &Path) -> Result<Access> {
+    pub(crate) fn access(self, base: &Path) -> Result<Access> {
         let current = self
             .current_context
             .filter(|name| !name.is_empty())

@@ -1,6 +1,7 @@
 //! `airlock install`: a machine, or a tree, becomes a node of k3s.
 
 mod archive;
+mod charts;
 mod report;
 mod secrets;
 pub(super) mod watch;
@@ -17,11 +18,12 @@ use airlock_spec::site::Site;
 use airlock_store::Store;
 use anyhow::Context;
 
+use self::charts::Cluster;
 use self::report::{Line, Report};
 use self::watch::Watch;
 use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
-use crate::{interrupt, keys, print, progress, sites};
+use crate::{files, interrupt, keys, print, progress, sites};
 
 /// The name under which changes stand in the journal.
 const BY: &str = "install";
@@ -56,26 +58,83 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
         NodeRole::Agent => Role::Agent,
     };
     let changes = changes(args, role, &contents, &release, &site, &node, &machine, &secrets)?;
-    let title = format!("{} as {} {}", release.release, site_name(&site), role.as_str());
+    // Charts belong to the cluster: the first server installs them, those that join it find them there.
+    let waves = if role == Role::Server && site.cluster.server.is_none() && !args.no_charts {
+        let plan = charts::plan(&contents, &site, &secrets)?;
+        for note in &plan.notes {
+            print::note(global, &format!("note: {note}"));
+        }
+        plan.waves
+    } else {
+        Vec::new()
+    };
+    let data = &site.cluster.data_dir;
+    let files = waves
+        .iter()
+        .map(|wave| charts::changes(&contents, data, wave))
+        .collect::<Result<Vec<_>>>()?;
+    let title = format!(
+        "{} as {} of {}",
+        release.release,
+        role.as_str(),
+        site.name.as_str()
+    );
     if args.dry_run {
-        let outcomes = Journal::read(&node)?.would(&changes).map_err(failed)?;
-        let report = Report::planned(&title, &changes, &outcomes);
+        let all: Vec<Change> = changes.into_iter().chain(files.into_iter().flatten()).collect();
+        let outcomes = Journal::read(&node)
+            .and_then(|journal| journal.would(&all))
+            .map_err(failed)?;
+        let report = Report::planned(&title, &all, &outcomes);
         return print::result(global, &report, || report.text());
     }
     let lines = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
+        let mut lines = Vec::new();
         let mut journal = Journal::open(&node).map_err(failed)?;
-        let outcomes = journal
-            .apply(BY, &changes, &mut |event| watch.see(event))
-            .map_err(failed)?;
-        Ok(changes
-            .iter()
-            .zip(outcomes)
-            .map(|(change, outcome)| Line::new(change, outcome))
-            .collect::<Vec<_>>())
+        let mut apply = |changes: &[Change]| -> Result {
+            let outcomes = journal
+                .apply(BY, changes, &mut |event| watch.see(event))
+                .map_err(failed)?;
+            lines.extend(
+                changes
+                    .iter()
+                    .zip(outcomes)
+                    .map(|(change, outcome)| Line::new(change, outcome)),
+            );
+            Ok(())
+        };
+        apply(&changes)?;
+        let cluster = if node.is_machine() && role == Role::Server {
+            let cluster = Cluster::of_this_machine(global, args.wait, stop)?;
+            cluster.ready(&release, node_name(&site)?)?;
+            Some(cluster)
+        } else {
+            None
+        };
+        for (wave, files) in waves.iter().zip(&files) {
+            apply(files)?;
+            if let Some(cluster) = &cluster {
+                cluster.deployed(wave)?;
+            }
+        }
+        Ok(lines)
     })?;
     let report = Report::done(&title, lines);
     print::result(global, &report, || report.text())
+}
+
+/// The name under which k3s registers this machine.
+fn node_name(site: &Site) -> Result<String> {
+    if let Some(name) = site
+        .cluster
+        .config
+        .get("node-name")
+        .and_then(|name| name.as_str())
+    {
+        return Ok(name.to_owned());
+    }
+    let name = files::read_text("the host name", Path::new("/proc/sys/kernel/hostname"), 4096)?;
+    Ok(name.trim().to_ascii_lowercase())
 }
 
 /// The plan for this node.
@@ -169,10 +228,6 @@ fn itself(node: &Node, args: &InstallArgs) -> Result<Option<Content>> {
     }
     let path = std::env::current_exe().context("the path of this program is not known")?;
     archive::file(&path).map(Some)
-}
-
-fn site_name(site: &Site) -> &str {
-    site.name.as_str()
 }
 
 fn no_release(error: ContentsError) -> Failure {

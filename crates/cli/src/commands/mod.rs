@@ -10,6 +10,7 @@ mod config_apt;
 mod demo;
 mod export;
 mod generations;
+mod health;
 mod images;
 mod import;
 mod inspect;
@@ -65,6 +66,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result {
         Command::Receipts(args) => receipts::run(&args, global),
         Command::Preflight(args) => preflight::run(&args, global),
         Command::Cluster(command) => cluster::run(&command, global),
+        Command::Health(args) => health::run(&args, global),
         Command::Template(args) => template::run(&args, global),
         Command::Demo(args) => demo::run(&args, global),
         Command::Schema { of } => schema(of),

@@ -2,6 +2,7 @@
 
 mod asked;
 mod dumps;
+mod health;
 mod refused;
 mod server;
 

@@ -192,3 +192,54 @@ fn a_channel_that_leads_nowhere_is_told() {
     );
     assert!(!session.path("airlock.lock").exists());
 }
+
+/// The checks of a node know the release and its room from the bundle, and the time of its import from the store.
+#[test]
+fn a_node_is_checked_for_the_release() {
+    let session = session();
+    assert_eq!(lock(&session, &[]).0, 0);
+    let (code, text) = build(&session);
+    assert_eq!(code, 0, "{text}");
+    let bundle = session.bundles().remove(0);
+    let bundle = bundle.to_str().unwrap();
+    fs::create_dir_all(session.path("node/proc")).unwrap();
+    let v1 = "cgroup /sys/fs/cgroup/memory cgroup rw,cpu,cpuset,memory 0 0\n";
+    session.write("node/proc/mounts", v1);
+    let key = ["--key", "airlock.pub"];
+    let of_tree = [&["preflight", bundle, "--root", "node"], &key[..]].concat();
+    let text = ran(&session, &[&of_tree[..], &["--only", "kernel.cgroups"]].concat());
+    assert!(text.contains("1.34 still takes"), "{text}");
+    // Without a key nothing is believed but sizes.
+    let unverified = ["preflight", bundle, "--root", "node", "--only", "kernel.cgroups"];
+    let text = ran(&session, &unverified);
+    assert!(
+        text.contains("not verified") && text.contains("is not known here"),
+        "{text}"
+    );
+    let data = session.path("data").display().to_string();
+    let of_machine = [
+        &["preflight", bundle, "--data-dir", &data, "--only", "disk.space"],
+        &key[..],
+    ]
+    .concat();
+    let text = ran(&session, &of_machine);
+    assert!(text.contains("the images, the programs of k3s"), "{text}");
+
+    ran(
+        &session,
+        &["import", bundle, "--store", "store", "--key", "airlock.pub"],
+    );
+    let of_store = [
+        "preflight",
+        "store",
+        "--root",
+        "node",
+        "--only",
+        "clock",
+        "--only",
+        "kernel.cgroups",
+    ];
+    let text = ran(&session, &of_store);
+    assert!(text.contains("the clock is not before the import of"), "{text}");
+    assert!(text.contains("1.34 still takes"), "{text}");
+}

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use airlock_testkit::{Auth, Options, Upstream};
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Serving};
 
 /// Files of a machine with a name that has no address, swap in its table, and few instances of inotify.
 const TREE: [(&str, &str); 13] = [
@@ -134,12 +135,13 @@ fn json_is_for_programs_and_errors_are_of_use() {
         ),
         (&["--config", "absent.yaml"][..], 2, "the site could not be read"),
         (&["--mirror", "ftp://mirror"][..], 2, "https://HOST"),
+        (&["--mirror", "https://u:hush@mirror"][..], 2, "holds credentials"),
         (&["--dry-run"][..], 2, "--fix"),
         (&["absent-store"][..], 2, "the store or bundle could not be read"),
     ] {
         let (exit, said) = desk.run(&[&["preflight", "--root", &root], words].concat());
         assert_eq!(exit, code, "{said}");
-        assert!(said.contains(says), "{said}");
+        assert!(said.contains(says) && !said.contains("hush"), "{said}");
     }
     let (code, said) = desk.run(&["preflight", "--list"]);
     assert_eq!(code, 0);
@@ -177,4 +179,44 @@ fn a_password_is_in_no_output() {
         assert!(said.contains("the connection is refused"), "{said}");
         assert!(!said.contains("hush"), "{said}");
     }
+}
+
+/// The password of the site's mirror goes to the site's mirror, whatever is named on the command line.
+#[test]
+fn a_password_goes_to_no_other_mirror() {
+    let desk = Desk::new();
+    let root = tree(&desk);
+    desk.write("password", "hush-hush\n");
+    desk.write(
+        "site.yaml",
+        "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\nmirror:\n  url: https://127.0.0.1:1\n  auth: {username: ci, passwordFile: password}\n",
+    );
+    let auth = Auth::Basic {
+        user: "ci".to_owned(),
+        password: "hush-hush".to_owned(),
+    };
+    let server = Serving::start(
+        Upstream::new(),
+        Options {
+            auth,
+            ..Options::default()
+        },
+    );
+    let words = [
+        "preflight",
+        "--root",
+        &root,
+        "--config",
+        "site.yaml",
+        "--only",
+        "mirror",
+        "--mirror",
+        &server.url(""),
+    ];
+    let (code, said) = desk.run(&words);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("it wants credentials") && said.contains("nobody was named"),
+        "{said}"
+    );
 }

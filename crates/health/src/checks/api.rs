@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Seen, unanswered};
 use crate::certificate;
 use crate::client::AskError;
-use crate::finding::{Outcome, some};
+use crate::finding::{Outcome, count, some};
 use crate::object::Version;
 
 /// k3s renews what expires within 120 days when it starts; so less than this means that it does not.
@@ -50,7 +50,7 @@ pub(super) async fn ready(seen: &Seen<'_>) -> Outcome {
         }
     }
     match (status, bad.is_empty()) {
-        (200, true) if good > 0 => Outcome::ok(format!("{good} parts are ready")),
+        (200, true) if good > 0 => Outcome::ok(format!("{} ready", count(good, "part"))),
         (200, true) => Outcome::unknown("the API server does not tell its parts"),
         (_, false) => Outcome::fail(
             format!("not ready: {}", some(&bad)),

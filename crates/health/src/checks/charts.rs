@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Seen, unanswered};
 use crate::client::{AskError, Client};
 use crate::expected::Release;
-use crate::finding::{Outcome, some};
+use crate::finding::{Outcome, count, some};
 use crate::object::{HelmChart, Job, Pod, condition};
 
 const CHARTS: &str = "/apis/helm.cattle.io/v1";
@@ -223,7 +223,7 @@ pub(super) async fn deployed(seen: &Seen<'_>) -> Outcome {
         }
     }
     if bad.is_empty() {
-        Outcome::ok(format!("{good} charts are deployed"))
+        Outcome::ok(format!("{} deployed", count(good, "chart")))
     } else {
         Outcome::fail(
             format!("not deployed: {}", some(&bad)),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Seen, unanswered};
 use crate::expected::is_same;
-use crate::finding::{Outcome, some};
+use crate::finding::{Outcome, count, some};
 use crate::node::ThisNode;
 use crate::object::Node;
 
@@ -84,7 +84,11 @@ pub(super) async fn present(seen: &Seen<'_>) -> Outcome {
     }
     let missing: Vec<String> = missing.into_iter().collect();
     match (missing.is_empty(), unknown.is_empty()) {
-        (true, true) => Outcome::ok(format!("{} images on {} nodes", images.len(), nodes.len())),
+        (true, true) => Outcome::ok(format!(
+            "{} on {}",
+            count(images.len(), "image"),
+            count(nodes.len(), "node")
+        )),
         (false, _) if expected.mirror => Outcome::ok(format!(
             "{} are not on their node, which takes them from the mirror: {}",
             missing.len(),

@@ -3,7 +3,7 @@
 use super::charts::OF_CHART;
 use super::{Seen, unanswered};
 use crate::expected::Expected;
-use crate::finding::{Outcome, some};
+use crate::finding::{Outcome, count, some};
 use crate::object::{ContainerStatus, Pod, condition};
 use crate::probe;
 
@@ -44,7 +44,7 @@ pub(super) async fn running(seen: &Seen<'_>) -> Outcome {
         }
     }
     if bad.is_empty() {
-        return Outcome::ok(format!("{good} pods run, or are done"));
+        return Outcome::ok(format!("{} running or done", count(good, "pod")));
     }
     let remedy = if lacks_image {
         "what the bundle holds comes from the mirror or the imported archive: see registries.yaml and `crictl images` on the node; what it does not hold belongs into the manifest of the bundle (`airlock check` lists what lacks)"

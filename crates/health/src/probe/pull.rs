@@ -2,7 +2,7 @@
 
 use super::pod::script;
 use super::{End, Lab};
-use crate::finding::{Outcome, some};
+use crate::finding::{Outcome, count, some};
 use crate::object::Pod;
 
 enum Pulled {
@@ -64,7 +64,11 @@ impl Lab<'_> {
                 "see whether the node reaches the mirror: `airlock preflight --only mirror`",
             )
         } else {
-            Outcome::ok(format!("{} was pulled on {} nodes", self.image, pods.len()))
+            Outcome::ok(format!(
+                "{} was pulled on {}",
+                self.image,
+                count(pods.len(), "node")
+            ))
         })
     }
 }

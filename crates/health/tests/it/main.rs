@@ -8,6 +8,7 @@
 mod failures;
 mod hostile;
 mod probes;
+mod real;
 mod server;
 mod waiting;
 mod world;

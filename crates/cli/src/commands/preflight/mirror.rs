@@ -10,7 +10,7 @@ use airlock_upstream::{Config, Knocked, NoAnswer, Secret, knock};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::files;
 
 /// How long a connection may take.
@@ -40,15 +40,22 @@ impl SiteMirror {
             )
             .into());
         }
-        let mut shown = url.clone();
-        // Both fail only for addresses that cannot have credentials.
-        let _ = shown.set_username("");
-        let _ = shown.set_password(None);
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(
+                Failure::from(anyhow::anyhow!("the mirror's address holds credentials"))
+                    .hint("write them into site.yaml: `mirror.auth` with `username` and `passwordFile`"),
+            );
+        }
+        // Credentials are those of the site's mirror, and go nowhere else.
+        let is_of_site = of_site.is_some_and(|mirror| mirror.url.origin() == url.origin());
         let authority = ca
             .or_else(|| of_site.and_then(|mirror| mirror.ca.as_deref()))
             .map(|path| files::read("the certificate authority", path, 4 << 20))
             .transpose()?;
-        let credentials = match of_site.and_then(|mirror| mirror.auth.as_ref()) {
+        let auth = of_site
+            .filter(|_| is_of_site)
+            .and_then(|mirror| mirror.auth.as_ref());
+        let credentials = match auth {
             Some(auth) => {
                 let text = files::read_text("the mirror's password", &auth.password_file, 1 << 16)?;
                 let text = Zeroizing::new(text);
@@ -59,7 +66,7 @@ impl SiteMirror {
             None => None,
         };
         Ok(Some(Self {
-            url: shown,
+            url: url.clone(),
             authority,
             credentials,
         }))

@@ -1,0 +1,193 @@
+//! Charts and manifests of the bundle, installed wave by wave.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use airlock_closure::Held;
+use airlock_content::{BlobRead, GenerationView};
+use airlock_health::{Awaited, Client, Patience, WaitError, wait};
+use airlock_installer::charts::{self, ChartsError, FileContent, Inputs, Plan, Wave};
+use airlock_installer::{Contents, Secret, Secrets};
+use airlock_node::{Change, Content};
+use airlock_spec::k3s::K3sRelease;
+use airlock_spec::site::Site;
+use airlock_types::Digest;
+use anyhow::Context;
+
+use crate::args::Global;
+use crate::failure::{Failure, Result};
+use crate::{files, interrupt, print};
+
+/// What is enough for values and manifests.
+const MAX_FILE: u64 = 64 << 20;
+/// Where k3s writes the access of root.
+const KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
+/// The time between two looks.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// The waves of a site.
+pub(super) fn plan<V: GenerationView + 'static>(
+    contents: &Contents<V>,
+    site: &Site,
+    secrets: &Secrets,
+) -> Result<Plan> {
+    let view = &**contents.view();
+    let held = Held::read(view)?;
+    let deployments: Vec<_> = held
+        .deployments()
+        .iter()
+        .map(|(_, deployment)| deployment.clone())
+        .collect();
+    let mut values = BTreeMap::new();
+    for path in site.charts.iter().flat_map(|chart| &chart.values) {
+        values.insert(path.clone(), files::read("the values", path, MAX_FILE)?);
+    }
+    let inputs = Inputs {
+        deployments: &deployments,
+        site,
+        layer: &|digest| bytes(view, digest),
+        values: &values,
+        mirror_ca: secrets.mirror_ca.as_deref(),
+        mirror_password: secrets.mirror_password.as_ref().map(Secret::expose),
+    };
+    charts::plan(&inputs).map_err(|error: ChartsError| {
+        let hint = error.hint();
+        let failure = Failure::from(error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+fn bytes<V: BlobRead + ?Sized>(view: &V, digest: &Digest) -> Option<Arc<[u8]>> {
+    let body = view.open(digest).ok()??;
+    Some(Arc::from(&*body.into_bytes(MAX_FILE).ok()?))
+}
+
+/// The files of a wave.
+pub(super) fn changes<V: GenerationView + 'static>(
+    contents: &Contents<V>,
+    data: &Path,
+    wave: &Wave,
+) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for file in &wave.files {
+        let content = match &file.content {
+            FileContent::Bytes(bytes) => Content::Bytes(Arc::clone(bytes)),
+            FileContent::Blob(digest) => {
+                let size = contents.view().size(digest)?;
+                let size = size.with_context(|| format!("a chart is not in the bundle: {digest}"))?;
+                contents.blob(*digest, size)
+            }
+        };
+        changes.push(Change::File {
+            path: data.join(&file.path),
+            mode: file.mode,
+            content,
+            secret: file.secret,
+        });
+    }
+    Ok(changes)
+}
+
+/// The cluster of this machine, asked while its charts are installed.
+pub(super) struct Cluster<'a> {
+    client: Client,
+    global: &'a Global,
+    patience: Duration,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Cluster<'a> {
+    pub(super) fn of_this_machine(
+        global: &'a Global,
+        patience: Duration,
+        stop: &'a AtomicBool,
+    ) -> Result<Self> {
+        let access = super::super::health::access(Path::new(KUBECONFIG))?;
+        Ok(Self {
+            client: Client::new(access)?,
+            global,
+            patience,
+            stop,
+        })
+    }
+
+    /// Waits for the API server, and for this node at the release that was installed.
+    pub(super) fn ready(&self, release: &K3sRelease, node: String) -> Result {
+        self.wait(&[
+            Awaited::Api,
+            Awaited::Node {
+                name: node,
+                version: Some(release.release.clone()),
+            },
+        ])
+    }
+
+    /// Waits until the releases of a wave are deployed.
+    pub(super) fn deployed(&self, wave: &Wave) -> Result {
+        let releases: Vec<_> = wave
+            .releases
+            .iter()
+            .map(|release| Awaited::Release(expected(release)))
+            .collect();
+        self.wait(&releases)
+    }
+
+    fn wait(&self, what: &[Awaited]) -> Result {
+        if what.is_empty() {
+            return Ok(());
+        }
+        let patience = Patience {
+            all: self.patience,
+            between: BETWEEN,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let stopped = async {
+            while !self.stop.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let mut tell = |progress: airlock_health::Progress| {
+            print::note(self.global, &format!("  {}: {}", progress.what, progress.state));
+        };
+        let result = runtime.block_on(async {
+            tokio::select! {
+                result = wait(&self.client, what, patience, &mut tell) => Some(result),
+                () = stopped => None,
+            }
+        });
+        match result {
+            Some(Ok(())) => Ok(()),
+            None => Err(interrupt::interrupted()),
+            Some(Err(error)) => {
+                let hint = match &error {
+                    WaitError::TooLong { .. } => {
+                        "`airlock health` tells what is missing; the same command goes on from here, with more time by --wait"
+                    }
+                    WaitError::Failed { .. } => {
+                        "`airlock health` tells more; mend its values in site.yaml and run the same command again"
+                    }
+                };
+                Err(Failure::no(error).hint(hint))
+            }
+        }
+    }
+}
+
+/// As the health of a cluster knows a release.
+pub(super) fn expected(release: &charts::Release) -> airlock_health::Release {
+    airlock_health::Release {
+        name: release.name.clone(),
+        chart_namespace: charts::NAMESPACE.to_owned(),
+        namespace: release.namespace.clone(),
+        written: Some((charts::SPEC.to_owned(), release.spec.to_string())),
+        chart: Some(release.chart.clone()),
+    }
+}
