@@ -211,6 +211,42 @@ fn data_are_kept_unless_they_are_not_wanted() {
 }
 
 #[test]
+fn an_agent_with_its_data_elsewhere_comes_and_goes() {
+    let Some(machine) = Machine::start() else { return };
+    let data = machine.host.path("/srv/data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).unwrap();
+    let snapshot = || machine.host.snapshot(&[&TREE[..], &["/srv/data"]].concat());
+    let before = snapshot();
+    let site = "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\ncluster:\n  \
+                server: https://10.99.0.20:6443\n  agentTokenFile: token\n  dataDir: /srv/data/a/k3s\n  \
+                agentConfig: {node-label: [tier=worker]}\n";
+    machine.write("site.yaml", site, 0o644);
+    let agent = [
+        "install",
+        "/srv/share/store",
+        "--role",
+        "agent",
+        "--config",
+        "/srv/share/site.yaml",
+    ];
+    let install = || run_within(&mut machine.airlock(&agent), Stdio::null(), LIMIT);
+    succeeds(&install());
+    assert_eq!(machine.host.property("k3s-agent", "ActiveState"), "active");
+    let starts = machine.starts();
+    assert_eq!(starts.len(), 1);
+    assert_eq!(starts[0]["role"], "agent");
+    assert_eq!(starts[0]["options"]["server"][0], "https://10.99.0.20:6443");
+    assert_eq!(starts[0]["options"]["node-label"][0], "tier=worker");
+    assert!(data.join("a/k3s/agent/images").is_dir());
+    let text = succeeds(&install());
+    assert!(text.contains(": 0 changes made"), "{text}");
+    assert_eq!(machine.starts().len(), 1);
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&snapshot()), "");
+}
+
+#[test]
 fn a_k3s_that_fails_is_told_with_its_own_words() {
     let Some(machine) = Machine::start() else { return };
     let before = machine.snapshot();
