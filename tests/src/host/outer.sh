@@ -15,7 +15,14 @@ child=$!
 trap 'kill -KILL "$child"' TERM
 echo "$child" > "$1/outer"
 wait "$child" || true
+# The kernel takes a moment to forget the last of them.
 for parent in $groups; do
   echo $$ > "$parent/cgroup.procs"
-  find "$parent/airlock-host-$$" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+  group="$parent/airlock-host-$$"
+  tries=0
+  while [ -d "$group" ] && [ "$tries" -lt 40 ]; do
+    find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    tries=$((tries + 1))
+    [ ! -d "$group" ] || sleep 0.1
+  done
 done
