@@ -21,6 +21,31 @@ pub struct Release {
     pub chart: Option<String>,
 }
 
+/// An image of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Image {
+    /// How it is called.
+    pub reference: Reference,
+    /// The architectures that the bundle has it for, `amd64`; none where that is not known. Nodes of others do without.
+    pub architectures: Vec<String>,
+}
+
+impl From<Reference> for Image {
+    fn from(reference: Reference) -> Self {
+        Self {
+            reference,
+            architectures: Vec::new(),
+        }
+    }
+}
+
+impl Image {
+    /// Whether a node of this architecture can have it.
+    pub(crate) fn is_for(&self, architecture: &str) -> bool {
+        self.architectures.is_empty() || self.architectures.iter().any(|one| one == architecture)
+    }
+}
+
 /// What should be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
@@ -31,7 +56,7 @@ pub struct Expected {
     /// Releases that should be deployed.
     pub releases: Vec<Release>,
     /// The images of the bundle; none where no bundle was given.
-    pub images: Option<Vec<Reference>>,
+    pub images: Option<Vec<Image>>,
     /// Whether nodes can pull images from a mirror.
     pub mirror: bool,
     /// Whether the cluster keeps its state in etcd of its own; none where nobody has said.
@@ -70,7 +95,7 @@ impl Expected {
     pub(crate) fn holds(&self, image: &str) -> Option<bool> {
         let image: Reference = image.parse().ok()?;
         let images = self.images.as_ref()?;
-        Some(images.iter().any(|held| is_same(held, &image)))
+        Some(images.iter().any(|held| is_same(&held.reference, &image)))
     }
 }
 

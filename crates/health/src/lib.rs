@@ -22,7 +22,7 @@ mod wait;
 
 pub use checks::{Question, check};
 pub use client::{Access, AccessError, AskError, Client};
-pub use expected::{Expected, Release};
+pub use expected::{Expected, Image, Release};
 pub use finding::{CHECKS, Check, Finding, Report, Selection, Status, Summary, UnknownCheck};
 pub use node::{Commands, Said, ThisNode};
 pub use probe::Probe;

@@ -108,7 +108,13 @@ pub(crate) async fn run(seen: &Seen<'_>, stop: Pin<&mut (impl Future<Output = ()
         probed.snapshot = snapshot(seen).await;
         return probed;
     }
-    let busybox = question.expected.images.iter().flatten().find(|image| {
+    let images = question
+        .expected
+        .images
+        .iter()
+        .flatten()
+        .map(|image| &image.reference);
+    let busybox = images.into_iter().find(|image| {
         let name = image.repository.name.as_str();
         name.ends_with("library-busybox") || name == "library/busybox" || name.ends_with("/busybox")
     });

@@ -159,7 +159,18 @@ pub(super) fn access(path: &Path) -> Result<Access> {
     let config = Kubeconfig::recognise(&bytes)?.ok_or_else(|| {
         Failure::from(anyhow::anyhow!("this is no kubeconfig: {}", path.display())).hint(of_k3s)
     })?;
-    let ClusterAccess { server, access } = config.access(path.parent().unwrap_or(Path::new("")))?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let ClusterAccess { server, access } = config.access(base).map_err(|mut failure| {
+        // The way round that another command has is none here.
+        if failure
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.contains("airlock check"))
+        {
+            failure.hint = Some(of_k3s.to_owned());
+        }
+        failure
+    })?;
     Ok(Access {
         authority: access.authority,
         insecure: access.insecure,

@@ -31,6 +31,12 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
     let journal = Journal::read(&node).map_err(failed)?;
     let mut undone: Vec<String> = journal.changes().map(|(_, title)| title.to_owned()).collect();
     undone.reverse();
+    drop(journal);
+    if undone.is_empty() && !args.dry_run {
+        // What a run leaves that was killed after the last change was undone.
+        let mut journal = Journal::open(&node).map_err(failed)?;
+        journal.undo(None, &mut airlock_node::go_on).map_err(failed)?;
+    }
     if undone.is_empty() || args.dry_run {
         let report = Report {
             dry_run: args.dry_run,
@@ -39,7 +45,6 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
         };
         return print::result(global, &report, || text(&report));
     }
-    drop(journal);
     let data = data_folder(&node)?;
     let left = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);

@@ -66,7 +66,13 @@ pub(super) async fn present(seen: &Seen<'_>) -> Outcome {
     let (mut missing, mut unknown) = (BTreeSet::new(), Vec::new());
     for node in nodes {
         let known = of_node(node, seen.question.this.as_ref()).await;
-        let lacking: Vec<&Reference> = images.iter().filter(|image| !known.has(image)).collect();
+        let architecture = &node.status.node_info.architecture;
+        let wanted: Vec<&Reference> = images
+            .iter()
+            .filter(|image| image.is_for(architecture))
+            .map(|image| &image.reference)
+            .collect();
+        let lacking: Vec<&Reference> = wanted.iter().copied().filter(|image| !known.has(image)).collect();
         if known.is_all {
             missing.extend(
                 lacking
@@ -77,7 +83,7 @@ pub(super) async fn present(seen: &Seen<'_>) -> Outcome {
             unknown.push(format!(
                 "{} of {} on {}",
                 lacking.len(),
-                images.len(),
+                wanted.len(),
                 node.metadata.name
             ));
         }

@@ -405,6 +405,21 @@ const SEEDS: &[Seed] = &[
         "n2 lacks ghcr.io/acme/app:1.0.0",
     ),
     (
+        "an image that there is for another architecture alone",
+        |_, question| {
+            question.expected.mirror = false;
+            question.selection = without("probe.pull");
+            let images = question.expected.images.as_mut().unwrap();
+            images.push(airlock_health::Image {
+                architectures: vec!["arm64".to_owned()],
+                ..world::image("ghcr.io/acme/arm:1")
+            });
+        },
+        "images.present",
+        Status::Ok,
+        "on 2 nodes",
+    ),
+    (
         "a node tells no more than fifty images",
         |world, _| {
             let all: Vec<_> = (0..50)

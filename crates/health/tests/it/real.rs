@@ -344,8 +344,8 @@ async fn look(cluster: &Cluster, client: &Client) {
     let expected = Expected {
         k3s: Some("v1.34.2+k3s1".to_owned()),
         images: Some(vec![
-            "busybox:1".parse().unwrap(),
-            "ghcr.io/acme/app:1".parse().unwrap(),
+            world::image("busybox:1"),
+            world::image("ghcr.io/acme/app:1"),
         ]),
         mirror: true,
         ..Expected::default()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use airlock_health::{Commands, Expected, Probe, Question, Release, Said, Selection, ThisNode};
+use airlock_health::{Commands, Expected, Image, Probe, Question, Release, Said, Selection, ThisNode};
+use airlock_types::Reference;
 use serde_json::{Value, json};
 
 use crate::server::Asked;
@@ -409,6 +410,10 @@ pub(crate) fn app() -> Release {
     }
 }
 
+pub(crate) fn image(name: &str) -> Image {
+    name.parse::<Reference>().unwrap().into()
+}
+
 /// Everything is asked for.
 pub(crate) fn question(fake: Fake) -> Question {
     Question {
@@ -416,7 +421,7 @@ pub(crate) fn question(fake: Fake) -> Question {
             k3s: Some(K3S.to_owned()),
             disabled: Some(BTreeSet::new()),
             releases: vec![app()],
-            images: Some([BUSYBOX, COREDNS, APP].map(|name| name.parse().unwrap()).to_vec()),
+            images: Some([BUSYBOX, COREDNS, APP].map(image).to_vec()),
             mirror: true,
             etcd: Some(true),
             domain: None,

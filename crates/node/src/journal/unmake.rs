@@ -74,8 +74,6 @@ impl Journal {
             .filter(|entry| !entry.is_undone && by.is_none_or(|by| entry.by == by))
             .cloned()
             .collect();
-        // The earliest record of a service, which comes last, says whether it ran before all of this.
-        let mut ran: BTreeMap<String, (ServiceManager, bool)> = BTreeMap::new();
         let mut kept: Vec<PathBuf> = Vec::new();
         for entry in entries.iter().rev() {
             if let Undo::RemoveAll { path } = &entry.undo
@@ -93,15 +91,6 @@ impl Journal {
                 continue;
             }
             told(observer, Event::Undoing(&entry.title))?;
-            if let Undo::Service {
-                manager,
-                unit,
-                was_active,
-                ..
-            } = &entry.undo
-            {
-                ran.insert(unit.clone(), (*manager, *was_active));
-            }
             self.unmake(&entry.undo, entry.number, &entry.added, &entry.title, observer)?;
             self.append(&Record::Undone { number: entry.number })?;
             if let Some(entry) = self.entry(entry.number) {
@@ -110,23 +99,40 @@ impl Journal {
             told(observer, Event::Undone(&entry.title))?;
         }
         if self.node.is_machine() {
-            let mut refreshed = BTreeSet::new();
-            for entry in &entries {
-                if let Undo::Refresh { program, args, .. } = &entry.undo
-                    && refreshed.insert(program)
-                {
-                    refresh(program, args)?;
-                }
-            }
-            for (unit, (manager, was_active)) in &ran {
-                manager.reload()?;
-                if *was_active && manager.exists(unit) {
-                    manager.restart(unit, START_AGAIN)?;
-                }
-            }
+            self.settle(by)?;
         }
         if self.is_empty() {
             self.remove()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the system see that its files are those of before. All of it can be done again, so that a run that was
+    /// killed here is followed by one that does it: entries that were undone earlier count as well.
+    fn settle(&self, by: Option<&str>) -> Result<(), NodeError> {
+        let mut refreshed = BTreeSet::new();
+        // The earliest record of a service, which comes last, says whether it ran before all of this.
+        let mut ran: BTreeMap<&str, (ServiceManager, bool)> = BTreeMap::new();
+        let undone = |entry: &&super::Entry| entry.is_undone && by.is_none_or(|by| entry.by == by);
+        for entry in self.entries.iter().rev().filter(undone) {
+            match &entry.undo {
+                Undo::Refresh { program, args, .. } if refreshed.insert(program) => refresh(program, args)?,
+                Undo::Service {
+                    manager,
+                    unit,
+                    was_active,
+                    ..
+                } => {
+                    ran.insert(unit, (*manager, *was_active));
+                }
+                _ => {}
+            }
+        }
+        for (unit, (manager, was_active)) in ran {
+            manager.reload()?;
+            if was_active && manager.exists(unit) && !manager.is_active(unit)? {
+                manager.restart(unit, START_AGAIN)?;
+            }
         }
         Ok(())
     }

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use airlock_bundle::BundleFile;
-use airlock_closure::Held;
+use airlock_closure::{Held, Holdings as _};
 use airlock_content::{BlobRead, GenerationView};
-use airlock_health::{Expected, Release};
+use airlock_health::{Expected, Image, Release};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 use airlock_store::Store;
@@ -42,7 +42,19 @@ pub(super) fn read(path: &Path, trust: &BundleKeys, site: Option<&Site>, expecte
 
 fn of<V: GenerationView>(view: &V, site: Option<&Site>, expected: &mut Expected) -> Result {
     let held = Held::read(view).map_err(Failure::no)?;
-    let mut images: Vec<_> = held.images().map(|(reference, _)| reference.clone()).collect();
+    let mut images: Vec<Image> = held
+        .images()
+        .map(|(reference, _)| {
+            let platforms = held.platforms(reference).unwrap_or_default();
+            let architectures = platforms
+                .iter()
+                .map(|platform| platform.architecture().to_owned());
+            Image {
+                reference: reference.clone(),
+                architectures: architectures.collect(),
+            }
+        })
+        .collect();
     let mut releases = Vec::new();
     for root in &view.generation()?.roots {
         let kind = root.descriptor.annotations.get(annotation::KIND);
@@ -51,7 +63,12 @@ fn of<V: GenerationView>(view: &V, site: Option<&Site>, expected: &mut Expected)
         }
     }
     for release in &releases {
-        images.extend(release.images.iter().cloned());
+        // They are artifacts too, unless upstream's archive is carried.
+        for reference in &release.images {
+            if !images.iter().any(|image| image.reference == *reference) {
+                images.push(reference.clone().into());
+            }
+        }
     }
     images.sort();
     images.dedup();

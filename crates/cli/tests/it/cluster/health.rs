@@ -156,6 +156,13 @@ fn what_cannot_be_asked_is_not_called_unhealthy() {
         assert_eq!(code, 2, "{text}");
         contains(&text, parts);
     }
+    site.kubeconfig(
+        &json!({"server": "https://127.0.0.1:1"}),
+        &json!({"exec": {"command": "x"}}),
+    );
+    let (code, text) = health(&site, &[]);
+    assert_eq!(code, 2, "{text}");
+    contains(&text, &["not supported: exec", "hint: k3s writes its own to"]);
     let (code, text) = finish(site.command(&["health", "--list"]));
     assert_eq!(code, 0, "{text}");
     contains(
