@@ -96,6 +96,7 @@ pub(super) fn changes<V: GenerationView + 'static>(
 
 /// The cluster of this machine, asked while its charts are installed.
 pub(super) struct Cluster<'a> {
+    runtime: tokio::runtime::Runtime,
     client: Client,
     global: &'a Global,
     patience: Duration,
@@ -109,8 +110,12 @@ impl<'a> Cluster<'a> {
         stop: &'a AtomicBool,
     ) -> Result<Self> {
         let access = super::super::health::access(Path::new(KUBECONFIG))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // The client starts what it needs when it is made.
+        let client = runtime.block_on(async { Client::new(access) })?;
         Ok(Self {
-            client: Client::new(access)?,
+            runtime,
+            client,
             global,
             patience,
             stop,
@@ -157,7 +162,7 @@ impl<'a> Cluster<'a> {
         let mut tell = |progress: airlock_health::Progress| {
             print::note(self.global, &format!("  {}: {}", progress.what, progress.state));
         };
-        let result = runtime.block_on(async {
+        let result = self.runtime.block_on(async {
             tokio::select! {
                 result = wait(&self.client, what, patience, &mut tell) => Some(result),
                 () = stopped => None,
