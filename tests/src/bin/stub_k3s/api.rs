@@ -144,6 +144,24 @@ fn list(api: &str, kind: &str, items: &[Value]) -> Value {
     json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": items})
 }
 
+/// The name of this machine, under which k3s registers it.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+fn node(version: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": host(), "labels": {"node-role.kubernetes.io/control-plane": "true"}},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}],
+            "nodeInfo": {"kubeletVersion": version},
+            "addresses": [{"type": "InternalIP", "address": "10.99.0.10"}],
+        },
+    })
+}
+
 fn found(path: &str, objects: &[Value]) -> Option<Value> {
     let version = crate::record::version();
     match path {
@@ -151,19 +169,8 @@ fn found(path: &str, objects: &[Value]) -> Option<Value> {
         "/version" => {
             Some(json!({"major": "1", "minor": "34", "gitVersion": version, "platform": "linux/amd64"}))
         }
-        "/api/v1/nodes" => Some(list(
-            "v1",
-            "Node",
-            &[json!({
-                "apiVersion": "v1", "kind": "Node",
-                "metadata": {"name": "host", "labels": {"node-role.kubernetes.io/control-plane": "true"}},
-                "status": {
-                    "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
-                    "nodeInfo": {"kubeletVersion": version},
-                    "addresses": [{"type": "InternalIP", "address": "10.99.0.10"}],
-                },
-            })],
-        )),
+        "/api/v1/nodes" => Some(list("v1", "Node", &[node(&version)])),
+        _ if path == format!("/api/v1/nodes/{}", host()) => Some(node(&version)),
         "/apis/apps/v1/deployments" | "/apis/apps/v1/namespaces/kube-system/deployments" => {
             let items: Vec<Value> = ["coredns", "local-path-provisioner", "metrics-server", "traefik"]
                 .iter()

@@ -110,7 +110,9 @@ impl<'a> Cluster<'a> {
         stop: &'a AtomicBool,
     ) -> Result<Self> {
         let access = super::super::health::access(Path::new(KUBECONFIG))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         // The client starts what it needs when it is made.
         let client = runtime.block_on(async { Client::new(access) })?;
         Ok(Self {
