@@ -153,9 +153,6 @@ impl<'a> Cluster<'a> {
             all: self.patience,
             between: BETWEEN,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let stopped = async {
             while !self.stop.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(100)).await;
