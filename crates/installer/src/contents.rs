@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use airlock_content::{GenerationView, StoreError, manifest_bytes};
 use airlock_node::{Blob, Content};
-use airlock_spec::k3s::{K3sRelease, ReleaseFile, VERSION};
-use airlock_types::{Digest, Reference};
+use airlock_spec::k3s::{K3sError, K3sRelease, ReleaseFile};
+use airlock_types::{Digest, Manifest, Reference};
 
 /// The host of what a bundle itself defines.
 const OWN_HOST: &str = "airlock.local";
@@ -25,11 +25,11 @@ pub enum ContentsError {
         reference: Reference,
         /// Why.
         #[source]
-        source: serde_json::Error,
+        source: K3sError,
     },
-    /// A later version wrote it.
-    #[error("the description of a k3s release has a format that this version cannot read: {0}")]
-    Version(u32),
+    /// The manifest of a release names no configuration.
+    #[error("the manifest of a k3s release cannot be read: {0}")]
+    Manifest(Reference),
     /// There is none.
     #[error("nothing of k3s is in it")]
     None,
@@ -70,21 +70,21 @@ impl<V: GenerationView + 'static> Contents<V> {
                 continue;
             }
             let manifest = manifest_bytes(&*self.view, &root.descriptor.digest)?;
-            let broken = |source| ContentsError::Release {
-                reference: root.reference.clone(),
-                source,
+            let unreadable = || ContentsError::Manifest(root.reference.clone());
+            let manifest =
+                Manifest::parse(&root.descriptor.media_type, &manifest).map_err(|_| unreadable())?;
+            let Manifest::Image(image) = manifest else {
+                return Err(unreadable());
             };
-            let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(broken)?;
-            let digest: Digest =
-                serde_json::from_value(manifest["config"]["digest"].clone()).map_err(broken)?;
+            let digest = image.config.digest;
             let body = self.view.open(&digest)?.ok_or(StoreError::Missing(digest))?;
             let bytes = body
                 .into_bytes(MAX_RELEASE)
                 .map_err(StoreError::io("reading the release", digest.to_string()))?;
-            let release: K3sRelease = serde_json::from_slice(&bytes).map_err(broken)?;
-            if release.version > VERSION {
-                return Err(ContentsError::Version(release.version));
-            }
+            let release = K3sRelease::from_bytes(&bytes).map_err(|source| ContentsError::Release {
+                reference: root.reference.clone(),
+                source,
+            })?;
             releases.push(release);
         }
         Ok(releases)

@@ -30,6 +30,9 @@ pub enum PlanError {
     /// An option in `cluster.config` would undo what another field says.
     #[error("this option of `cluster.config` is Airlock's own matter: {0}")]
     Option(String),
+    /// Something of the site that this version does not do.
+    #[error("this version does not do it yet: {0}")]
+    NotYet(&'static str),
     /// The mirror needs packages of a distribution that nothing is known of.
     #[error("packages cannot be installed on this distribution yet: {0}")]
     Distribution(String),
@@ -53,6 +56,7 @@ impl PlanError {
                 "the folder holds server-ca, client-ca and request-header-ca, etcd/server-ca and etcd/peer-ca, each as .crt and .key, and service.key"
             }
             Self::Option(_) => "use the field of `cluster` that says so",
+            Self::NotYet(_) => "leave it out of site.yaml, and do it by hand",
             Self::Distribution(_) => "leave `packages` out of site.yaml, and install them by hand",
         }
     }

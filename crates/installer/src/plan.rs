@@ -60,6 +60,10 @@ impl std::fmt::Debug for Wanted<'_> {
 pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let node = node_files(wanted)?;
     tokens(wanted)?;
+    let internal = wanted.site.services.ca.as_ref();
+    if internal.is_some_and(|ca| !ca.leaves.is_empty()) {
+        return Err(PlanError::NotYet("services.ca.leaves"));
+    }
     let is_selinux = match wanted.site.cluster.selinux {
         Selinux::Auto => wanted.machine.selinux,
         Selinux::On => true,

@@ -358,6 +358,8 @@ fn what_cannot_be_is_told_before_anything_is_written() {
         text: Secret::whole("x"),
     }];
     told.push(refused(&lone));
+    let ca = "services: {ca: {certificate: c, keyFile: k, leaves: [{names: [a.site], certificate: /etc/a.pem, key: /etc/a.key}]}}\n";
+    told.push(refused(&Variant::server(ca)));
     let mut unknown = Variant::server("packages: [chrony]\n");
     unknown.os = ALPINE;
     told.push(refused(&unknown));

@@ -10,6 +10,7 @@ use airlock_tests::command::{Output, run_within};
 use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
+mod real;
 mod release;
 mod secrets;
 

@@ -20,6 +20,11 @@ pub(crate) fn files(args: &ConfigArgs, mirror: &Mirror) -> Result<Files> {
         ))
         .hint("add --from STORE"));
     };
+    of_store(path, mirror, args.ca.as_deref())
+}
+
+/// The same for the store in this folder.
+pub(crate) fn of_store(path: &Path, mirror: &Mirror, ca: Option<&Path>) -> Result<Files> {
     let store = Store::open(path)?;
     let offers = offers(&store, &*store.generation()?)?;
     if offers.is_empty() {
@@ -40,7 +45,7 @@ pub(crate) fn files(args: &ConfigArgs, mirror: &Mirror) -> Result<Files> {
         );
         files.insert(format!("sources.list.d/airlock-{distro}.sources").into(), text);
     }
-    if let Some(ca) = &args.ca {
+    if let Some(ca) = ca {
         files.insert("apt.conf.d/90airlock".into(), trust(mirror, ca));
     }
     Ok(files)

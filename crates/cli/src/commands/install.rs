@@ -6,13 +6,14 @@ mod report;
 mod secrets;
 pub(super) mod watch;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use airlock_content::GenerationView;
 use airlock_hash::Engine;
 use airlock_installer::{Contents, ContentsError, Machine, PlanError, Role, Secrets, Wanted, plan};
-use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, ServiceManager};
+use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, PackageManager, ServiceManager};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 use airlock_store::Store;
@@ -25,6 +26,8 @@ use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
 use crate::{files, interrupt, keys, print, progress, sites};
 
+/// Where the mirror's authority is trusted from on nodes with apt, before any package comes.
+const MIRROR_CA: &str = "/usr/local/share/ca-certificates/airlock-mirror.crt";
 /// The name under which changes stand in the journal.
 const BY: &str = "install";
 
@@ -168,7 +171,7 @@ fn changes<V: GenerationView + 'static>(
         )?,
         images: archive.into_iter().collect(),
         hosts: archive::hosts(&**contents.view())?,
-        repository: std::collections::BTreeMap::new(),
+        repository: repository(args, site, machine)?,
         itself: itself(node, args)?,
         wait: args.wait,
     };
@@ -219,6 +222,30 @@ fn machine(args: &InstallArgs, node: &Node) -> Result<Machine> {
         None => {}
     }
     Ok(machine)
+}
+
+/// How apt finds the packages of the store behind the mirror: with the store's key. A bundle has none, so that a node
+/// installed from one takes packages from where its apt looks already.
+fn repository(args: &InstallArgs, site: &Site, machine: &Machine) -> Result<BTreeMap<PathBuf, String>> {
+    let Some(mirror) = site.mirror.as_ref().filter(|_| args.path.is_dir()) else {
+        return Ok(BTreeMap::new());
+    };
+    if machine.os.packages() != Some(PackageManager::Apt) {
+        return Ok(BTreeMap::new());
+    }
+    let store = Store::open(&args.path)?;
+    let offers = airlock_registry::offers(&store, &*store.generation()?)?;
+    let distro = machine.os.distro();
+    if !offers.contains_key(&distro) {
+        return Ok(BTreeMap::new());
+    }
+    let address = mirror.url.as_str().trim_end_matches('/').parse()?;
+    let ca = mirror.ca.as_ref().map(|_| Path::new(MIRROR_CA));
+    let mut files = super::config_apt::of_store(&args.path, &address, ca)?;
+    // Other distributions are none of this node's matters.
+    let own = PathBuf::from(format!("sources.list.d/airlock-{distro}.sources"));
+    files.retain(|path, _| *path == own || !path.starts_with("sources.list.d"));
+    Ok(files)
 }
 
 /// This program itself: it is what uninstalls, and on the site there may be no other copy.

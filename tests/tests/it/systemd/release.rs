@@ -26,13 +26,30 @@ pub(crate) struct Release {
     pub(crate) images: BTreeMap<String, String>,
 }
 
+/// What upstream offers.
+pub(crate) struct Offer {
+    pub(crate) version: String,
+    pub(crate) binary: Vec<u8>,
+    /// The archive of images that k3s publishes.
+    pub(crate) archive: Option<Vec<u8>>,
+    /// Its list of images, each of them ours.
+    pub(crate) images: Vec<&'static str>,
+}
+
 impl Release {
     pub(crate) fn shared() -> &'static Self {
-        static RELEASE: OnceLock<Option<Release>> = OnceLock::new();
-        shared(&RELEASE, "the release", Self::build)
+        static SHARED: OnceLock<Option<Release>> = OnceLock::new();
+        shared(&SHARED, "the release", || {
+            Self::build(&Offer {
+                version: RELEASE.to_owned(),
+                binary: stub(RELEASE),
+                archive: None,
+                images: IMAGES.into(),
+            })
+        })
     }
 
-    fn build() -> Self {
+    pub(crate) fn build(offer: &Offer) -> Self {
         let airlock = Airlock::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -40,7 +57,7 @@ impl Release {
             .build()
             .unwrap();
         let server = runtime
-            .block_on(FakeUpstream::start(upstream(), Options::default()))
+            .block_on(FakeUpstream::start(upstream(offer), Options::default()))
             .unwrap();
         let host = server.host();
         airlock.write(
@@ -48,8 +65,14 @@ impl Release {
             format!(
                 "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\n\
                  platforms: [{}]\ncomponents:\n- name: cluster\n  \
-                 k3s: {{version: {RELEASE}, releases: \"http://{host}/releases\"}}\n",
+                 k3s: {{version: {}, images: {}, releases: \"http://{host}/releases\"}}\n",
                 platform(),
+                offer.version,
+                if offer.archive.is_some() {
+                    "archive"
+                } else {
+                    "each"
+                },
             ),
         );
         let run = |words: &[&str]| airlock.run(words).succeeds().clone();
@@ -75,20 +98,18 @@ impl Release {
         run(&["import", bundle, "--store", "store", "--key", "a.pub"]);
         let list: Value = serde_json::from_str(&run(&["--output", "json", "ls", "store"]).stdout).unwrap();
         fs::remove_file(bundle).unwrap();
-        let images = IMAGES.map(|image| {
+        let images = offer.images.iter().map(|image| {
             let reference = format!("docker.io/{image}");
             let found =
                 digest_of(&list, &reference).unwrap_or_else(|| panic!("{reference} is not in {list:#}"));
             (reference, found)
         });
+        let images = images.collect();
         // Copied into every host, so without what only debuggers read.
         let program = airlock.path("airlock");
         fs::copy(airlock.program(), &program).unwrap();
         let _ = Command::new("strip").arg(&program).status();
-        Self {
-            airlock,
-            images: images.into(),
-        }
+        Self { airlock, images }
     }
 
     /// Puts store and command where a host finds them.
@@ -136,26 +157,33 @@ pub(crate) fn platform() -> &'static str {
 }
 
 /// What the world has of the release; what docker.io has is below a path of that name.
-fn upstream() -> Upstream {
+fn upstream(offer: &Offer) -> Upstream {
     let (arch, name) = match std::env::consts::ARCH {
         "aarch64" => ("arm64", "k3s-arm64"),
         _ => ("amd64", "k3s"),
     };
     let mut content = Upstream::new();
-    let base = format!("/releases/{}", RELEASE.replace('+', "%2B"));
-    let binary = stub(RELEASE);
-    let sum = digest(&binary);
+    let base = format!("/releases/{}", offer.version.replace('+', "%2B"));
+    let sum = digest(&offer.binary);
     let archive = format!("k3s-airgap-images-{arch}.tar.zst");
     let sums = format!(
         "{}  {archive}\n{}  {name}\n",
-        digest(b"none").trim_start_matches("sha256:"),
+        digest(offer.archive.as_deref().unwrap_or(b"none")).trim_start_matches("sha256:"),
         sum.trim_start_matches("sha256:")
     );
     content.file(&format!("{base}/sha256sum-{arch}.txt"), sums);
-    content.file(&format!("{base}/{name}"), binary);
-    let list = IMAGES.map(|image| format!("docker.io/{image}\n")).concat();
+    content.file(&format!("{base}/{name}"), offer.binary.clone());
+    if let Some(bytes) = &offer.archive {
+        content.file(&format!("{base}/{archive}"), bytes.clone());
+    }
+    let list: Vec<String> = offer
+        .images
+        .iter()
+        .map(|image| format!("docker.io/{image}\n"))
+        .collect();
+    let list = list.concat();
     content.file(&format!("{base}/k3s-images.txt"), list);
-    for image in IMAGES {
+    for image in &offer.images {
         let (name, tag) = image.split_once(':').unwrap();
         let image = testkit::multi_arch(name, &["linux/amd64", "linux/arm64"]);
         content.push(&format!("docker.io/{name}"), tag, &image);
