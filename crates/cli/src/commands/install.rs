@@ -90,6 +90,9 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
         let report = Report::planned(&title, &all, &outcomes);
         return print::result(global, &report, || report.text());
     }
+    let root = node.root();
+    std::fs::create_dir_all(root)
+        .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;
     let lines = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
         let mut lines = Vec::new();
@@ -201,8 +204,6 @@ pub(super) fn node(root: Option<&Path>) -> Result<Node> {
         }
         return Ok(Node::machine());
     };
-    std::fs::create_dir_all(root)
-        .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;
     let root = std::path::absolute(root)
         .with_context(|| format!("the folder for the tree is not usable: {}", root.display()))?;
     Ok(Node::tree(root))
