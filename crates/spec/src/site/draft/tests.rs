@@ -9,7 +9,7 @@ fn environment(pairs: &[(&str, &str)]) -> FromEnvironment {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    from_environment(&environment, Path::new("/work"))
+    from_environment(&environment, Path::new("/srv/site"))
 }
 
 fn told(found: &FromEnvironment) -> String {
@@ -188,7 +188,10 @@ fn agents_have_options_of_their_own() {
         serde_json::json!(["a=b"])
     );
     assert!(site.cluster.config.is_empty());
-    assert_eq!(site.cluster.token_file.as_deref(), Some(Path::new("/work/token")));
+    assert_eq!(
+        site.cluster.token_file.as_deref(),
+        Some(Path::new("/srv/site/token"))
+    );
     insta::assert_snapshot!(told(&found), @r##"
     INSTALL_K3S_EXEC --node-label: Field("cluster.agentConfig.node-label")
     INSTALL_K3S_EXEC --tls-san: Field("cluster.tlsSan")
