@@ -299,15 +299,9 @@ fn images(wanted: &Wanted<'_>, node: &NodeFiles, paths: &Paths) -> Vec<Change> {
 
 fn configuration(wanted: &Wanted<'_>, paths: &Paths, is_selinux: bool) -> Result<Vec<Change>, PlanError> {
     let (site, secrets) = (wanted.site, wanted.secrets);
-    let file = |path: &Path, mode: u32, text: &str, secret: bool| Change::File {
-        path: path.to_owned(),
-        mode,
-        content: Content::from(text),
-        secret,
-    };
     let mut changes = Vec::new();
     if let (Some(_), Some(ca)) = (&site.mirror, &secrets.mirror_ca) {
-        changes.push(file(Path::new(registries::CA_FILE), 0o644, ca, false));
+        changes.push(Change::file(registries::CA_FILE, 0o644, ca.as_str()));
     }
     let mut hosts = wanted.hosts.clone();
     hosts.extend(site.mirror.iter().flat_map(|mirror| mirror.hosts.clone()));
@@ -327,11 +321,11 @@ fn configuration(wanted: &Wanted<'_>, paths: &Paths, is_selinux: bool) -> Result
     };
     for (path, token) in [(&paths.token, token), (&paths.agent_token, agent_token)] {
         if let Some(token) = token {
-            changes.push(file(path, 0o600, token.expose(), true));
+            changes.push(Change::secret_file(path, token.expose()));
         }
     }
     if let Some(text) = &registries {
-        changes.push(file(&paths.registries, 0o600, text, true));
+        changes.push(Change::secret_file(&paths.registries, text.as_str()));
     }
     let text = config::config(&Facts {
         role: wanted.role,
@@ -342,19 +336,13 @@ fn configuration(wanted: &Wanted<'_>, paths: &Paths, is_selinux: bool) -> Result
         has_registries: registries.is_some(),
         is_selinux,
     })?;
-    changes.push(file(&paths.config, 0o600, &text, false));
+    changes.push(Change::file(&paths.config, 0o600, text));
     Ok(changes)
 }
 
 fn hardening(role: Role, paths: &Paths) -> Vec<Change> {
-    let file = |path: &Path, mode: u32, text: String| Change::File {
-        path: path.to_owned(),
-        mode,
-        content: Content::from(text),
-        secret: false,
-    };
-    let mut changes = vec![file(
-        Path::new("/etc/sysctl.d/90-airlock-k3s.conf"),
+    let mut changes = vec![Change::file(
+        "/etc/sysctl.d/90-airlock-k3s.conf",
         0o644,
         cis::sysctl_file(),
     )];
@@ -367,22 +355,16 @@ fn hardening(role: Role, paths: &Paths) -> Vec<Change> {
             path: paths.logs.clone(),
             mode: 0o700,
         });
-        changes.push(file(&paths.admission, 0o600, cis::admission()));
-        changes.push(file(&paths.audit, 0o600, cis::audit()));
+        changes.push(Change::file(&paths.admission, 0o600, cis::admission()));
+        changes.push(Change::file(&paths.audit, 0o600, cis::audit()));
         let policies = paths.manifests.join("airlock-cis-network-policies.yaml");
-        changes.push(file(&policies, 0o600, cis::network_policies()));
+        changes.push(Change::file(&policies, 0o600, cis::network_policies()));
     }
     changes
 }
 
 /// The service's name and its files.
 fn unit(role: Role, manager: ServiceManager) -> (String, Vec<Change>) {
-    let file = |path: &Path, mode: u32, text: String| Change::File {
-        path: path.to_owned(),
-        mode,
-        content: Content::from(text),
-        secret: false,
-    };
     let env_text = "# The environment of k3s: proxies and the like, NAME=VALUE. Written by Airlock; read when k3s starts.\n";
     let [unit, env, link] = match manager {
         ServiceManager::Systemd => Paths::unit(role),
@@ -398,8 +380,8 @@ fn unit(role: Role, manager: ServiceManager) -> (String, Vec<Change>) {
         ServiceManager::OpenRc => (role.service().to_owned(), openrc::service(role, &shown), 0o755),
     };
     let changes = vec![
-        file(&unit, mode, text),
-        file(&env, 0o600, env_text.to_owned()),
+        Change::file(&unit, mode, text),
+        Change::file(&env, 0o600, env_text),
         Change::Link {
             path: link,
             target: unit,

@@ -96,6 +96,26 @@ pub enum Change {
 }
 
 impl Change {
+    /// A file that anyone may be shown.
+    pub fn file(path: impl Into<PathBuf>, mode: u32, content: impl Into<Content>) -> Self {
+        Self::File {
+            path: path.into(),
+            mode,
+            content: content.into(),
+            secret: false,
+        }
+    }
+
+    /// A file for root alone, which must never be shown.
+    pub fn secret_file(path: impl Into<PathBuf>, content: impl Into<Content>) -> Self {
+        Self::File {
+            path: path.into(),
+            mode: 0o600,
+            content: content.into(),
+            secret: true,
+        }
+    }
+
     /// One line for people and for the journal, without any content.
     pub fn title(&self) -> String {
         match self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -141,7 +141,7 @@ impl Runner {
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let (done, ended) = mpsc::channel();
-        thread::spawn(move || done.send(wait(&mut child)));
+        thread::spawn(move || done.send(child.wait()));
         let status = match ended.recv_timeout(self.limit) {
             Ok(status) => status.map_err(io)?,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -188,10 +188,6 @@ impl Runner {
             rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok()
         })
     }
-}
-
-fn wait(child: &mut Child) -> std::io::Result<std::process::ExitStatus> {
-    child.wait()
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
