@@ -29,7 +29,7 @@ use crate::{files, interrupt, keys, print, progress, sites};
 /// Where the mirror's authority is trusted from on nodes with apt, before any package comes.
 const MIRROR_CA: &str = "/usr/local/share/ca-certificates/airlock-mirror.crt";
 /// The name under which changes stand in the journal.
-const BY: &str = "install";
+pub(super) const BY: &str = "install";
 
 pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
     let facts = std::fs::metadata(&args.path)
@@ -96,7 +96,7 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
     let lines = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
         let mut lines = Vec::new();
-        let mut journal = Journal::open(&node).map_err(failed)?;
+        let mut journal = Journal::open(&node).map_err(failed)?.stopped_by(Arc::clone(stop));
         let mut apply = |changes: &[Change]| -> Result {
             let outcomes = journal
                 .apply(BY, changes, &mut |event| watch.see(event))
@@ -280,8 +280,10 @@ fn not_planned(error: PlanError) -> Failure {
 
 /// The bad end of a change.
 pub(super) fn failed(error: NodeError) -> Failure {
-    if matches!(error, NodeError::Stopped) {
-        return interrupt::interrupted();
+    match error {
+        NodeError::Stopped => return interrupt::interrupted(),
+        NodeError::StillStarting(_) => return interrupt::interrupted_by(error.into()),
+        _ => {}
     }
     let hint = error.hint();
     let failure = Failure::from(error);

@@ -296,7 +296,7 @@ fn fields_that_are_wrong() {
         ),
         (
             "cluster: {agentConfig: {tls-san: a}}\n",
-            "`tls-san` is an option of servers, and agents refuse it",
+            "`tls-san` is an option of servers, and agents pass over it",
         ),
         (
             "cluster: {namespace: Kube}\n",
@@ -381,7 +381,7 @@ fn options_of_k3s_keep_their_spelling() {
         ),
         (
             "agentConfig: {tls-san: [a]}",
-            "`tls-san` is an option of servers, and agents refuse it",
+            "`tls-san` is an option of servers, and agents pass over it",
         ),
         (
             "config: {airgap-extra-registry: [a]}, agentConfig: {disable-apiserver-lb: true}",
