@@ -11,7 +11,7 @@ use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
 mod real;
-mod release;
+pub(crate) mod release;
 mod secrets;
 
 use release::Release;
