@@ -126,6 +126,22 @@ fn what_has_failed_is_not_waited_for() {
     assert!(start.elapsed() < Duration::from_secs(4));
 }
 
+/// Values that were wrong and are mended: the failure of before is still told for a moment.
+#[test]
+fn a_failure_of_before_is_not_taken_for_one_of_now() {
+    let mut world = good();
+    world.at("helmcharts", "app")["status"]["conditions"] =
+        json!([{"type": "Failed", "status": "True", "reason": "Job failed", "message": "enough"}]);
+    world.story = Some(|world| {
+        if world.time == 4 {
+            world.at("helmcharts", "app")["status"]["conditions"] = json!([]);
+        }
+    });
+    let (result, states) = waited(world, &[Awaited::Release(app())], PATIENCE);
+    assert_eq!(result, Ok(()), "{states:?}");
+    assert!(states[0].contains("enough; that is looked at again"), "{states:?}");
+}
+
 #[test]
 fn waiting_has_an_end_and_says_what_lacks() {
     let patience = Patience {
