@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use airlock_node::{Change, Event, Journal, Node, Outcome};
 use airlock_preflight::{
-    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, Status, run as run_checks,
+    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, Status, run as run_checks, select,
 };
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
     if args.undo_fixes {
         return undo(&node, global);
     }
-    let selection = Selection::new(&args.only, &args.skip).map_err(|error| {
+    let selection = select(&args.only, &args.skip).map_err(|error| {
         Failure::from(anyhow::Error::new(error)).hint("`airlock preflight --list` tells their names")
     })?;
     let settings = settings(args, &node, global)?;
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
     let can_fix = report
         .checks
         .iter()
-        .any(|finding| finding.status == Status::Fail && finding.fixable);
+        .any(|finding| finding.status == Status::Fail && finding.extra.fixable);
     Err(if can_fix && !args.fix {
         failure.hint("--fix repairs some of it, and --fix --dry-run tells what that would change; what is meant to be so is left out with --skip ID")
     } else {

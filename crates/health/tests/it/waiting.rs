@@ -139,7 +139,10 @@ fn a_failure_of_before_is_not_taken_for_one_of_now() {
     });
     let (result, states) = waited(world, &[Awaited::Release(app())], PATIENCE);
     assert_eq!(result, Ok(()), "{states:?}");
-    assert!(states[0].contains("enough; that is looked at again"), "{states:?}");
+    assert!(
+        states[0].contains("enough; that is looked at again"),
+        "{states:?}"
+    );
 }
 
 #[test]
