@@ -226,7 +226,7 @@ pub(crate) fn inotify(context: &Context) -> Outcome {
     if watches < WATCHES.1 {
         wanted.push(("fs.inotify.max_user_watches", SET_WATCHES.to_string()));
     }
-    outcome.and(fixes::sysctls("inotify", &wanted))
+    outcome.and(fixes::sysctls(&context.host, "inotify", &wanted))
 }
 
 /// What the kubelet wants to find when it may not set it (`protect-kernel-defaults`).
@@ -267,5 +267,5 @@ pub(crate) fn cis_sysctls(context: &Context) -> Outcome {
             list.join(" ")
         ),
     )
-    .and(fixes::sysctls("cis", &wrong))
+    .and(fixes::sysctls(&context.host, "cis", &wrong))
 }
