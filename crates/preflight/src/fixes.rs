@@ -52,17 +52,14 @@ pub(crate) fn sysctls(host: &Host, subject: &str, wanted: &[(&str, String)]) -> 
         let name = line.split('=').next().unwrap_or_default().trim();
         wanted.iter().any(|(wanted, _)| *wanted == name)
     };
-    let mut text: String = host
-        .read(&path)
-        .unwrap_or_default()
+    let before = host.read(&path).unwrap_or_default();
+    let mut lines: Vec<String> = before
         .lines()
         .filter(|line| !is_set_anew(line))
-        .map(|line| format!("{line}\n"))
+        .map(str::to_owned)
         .collect();
-    for (name, value) in wanted {
-        text.push_str(&format!("{name} = {value}\n"));
-    }
-    changes.push(file(path, text));
+    lines.extend(wanted.iter().map(|(name, value)| format!("{name} = {value}")));
+    changes.push(file(path, lines.join("\n") + "\n"));
     changes
 }
 
