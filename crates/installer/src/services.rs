@@ -89,7 +89,12 @@ pub(crate) fn ntp(machine: &Machine, ntp: &Ntp) -> Vec<Change> {
 
 /// dnsmasq: answers for the site's own names, and asks nobody unless told to.
 pub(crate) fn dns(machine: &Machine, dns: &Dns) -> Vec<Change> {
-    let mut text = String::from("# Written by Airlock from site.yaml.\nno-resolv\nno-hosts\nbind-dynamic\n");
+    // Fedora and its relatives come with `bind-interfaces` in dnsmasq's own file, and both together keep it from starting.
+    let bind = match machine.os.packages() {
+        Some(PackageManager::Dnf) => "bind-interfaces",
+        _ => "bind-dynamic",
+    };
+    let mut text = format!("# Written by Airlock from site.yaml.\nno-resolv\nno-hosts\n{bind}\n");
     for address in &dns.listen {
         text.push_str(&format!("listen-address={address}\n"));
     }

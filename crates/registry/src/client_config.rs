@@ -18,6 +18,7 @@ use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use airlock_spec::k3s::{Registries, RegistriesMirror};
 use airlock_types::{Host, ReferenceError, RepositoryName};
 
 use crate::catalog::host_in_path;
@@ -117,28 +118,17 @@ pub fn containerd(mirror: &Mirror, hosts: &[Host], ca: Option<&Path>) -> Files {
 
 /// `registries.yaml` and `config.yaml.d/airlock-mirror.yaml`, below `/etc/rancher/k3s`, on every node.
 /// k3s reads them when it starts.
-///
-/// The hosts stand beside `"*"` because that entry counts only for hosts without one of their own,
-/// which another file or a later hand may add.
 pub fn k3s(mirror: &Mirror, hosts: &[Host], ca: Option<&Path>) -> Files {
-    let endpoint = quote(&mirror.to_string());
-    let mut text = String::from(
-        "# Written by Airlock. Every node needs it; k3s reads it when it starts. The fall-back to the upstream registry is\n\
-         # switched off by disable-default-registry-endpoint in config.yaml.d/airlock-mirror.yaml.\nmirrors:\n",
-    );
-    for host in hosts.iter().map(Host::as_str).chain(["*"]) {
-        let _ = writeln!(text, "  {}:\n    endpoint: [{endpoint}]", quote(host));
-    }
-    if let Some(ca) = ca {
-        let _ = writeln!(
-            text,
-            "configs:\n  {}:\n    tls:\n      ca_file: {}",
-            quote(mirror.host.as_str()),
-            quote(&ca.to_string_lossy())
-        );
-    }
+    let registries = Registries {
+        hosts,
+        mirror: Some(RegistriesMirror {
+            endpoint: &mirror.to_string(),
+            ca,
+            auth: None,
+        }),
+    };
     Files::from([
-        ("registries.yaml".into(), text),
+        ("registries.yaml".into(), registries.render()),
         (
             "config.yaml.d/airlock-mirror.yaml".into(),
             "# Written by Airlock. Without it, an image that the mirror lacks ends in a time-out of the upstream registry.\n\
@@ -246,13 +236,11 @@ mod tests {
         let mirror: Mirror = "https://m.site:5000".parse().unwrap();
         let files = k3s(&mirror, &hosts(), Some(Path::new("/ca.pem")));
         let text = &files[Path::new("registries.yaml")];
-        let body = text.split_once("mirrors:\n").unwrap().1;
-        assert_eq!(
-            body,
-            "  \"docker.io\":\n    endpoint: [\"https://m.site:5000\"]\n  \"registry.site:5000\":\n    endpoint: \
-             [\"https://m.site:5000\"]\n  \"*\":\n    endpoint: [\"https://m.site:5000\"]\nconfigs:\n  \
-             \"m.site:5000\":\n    tls:\n      ca_file: \"/ca.pem\"\n"
-        );
+        assert!(text.contains("configs:\n  \"m.site:5000\":\n    tls:\n      ca_file: \"/ca.pem\"\n"));
+        for host in ["\"*\"", "docker.io", "\"registry.site:5000\""] {
+            let entry = format!("\n  {host}:\n    endpoint:\n      - \"https://m.site:5000\"\n");
+            assert!(text.contains(&entry), "{text}");
+        }
         assert!(files.contains_key(Path::new("config.yaml.d/airlock-mirror.yaml")));
     }
 

@@ -4,6 +4,7 @@
 //! are the files, so that an installer needs nothing but the bundle.
 
 mod flags;
+mod registries;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::lock::{Artifact, Kind, Lock};
 
 pub use flags::{FLAGS, Flag, FlagKind};
+pub use registries::{Registries, RegistriesMirror};
 
 /// The format that this version writes.
 pub const VERSION: u32 = 1;

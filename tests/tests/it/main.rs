@@ -25,6 +25,7 @@ mod preflight;
 mod refusals;
 mod reproducible;
 mod sbom;
+mod site_services;
 mod systemd;
 mod updates;
 mod vanished;

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use airlock_tests::command::succeed;
 use airlock_tests::images::GREETING;
-use airlock_tests::{Airlock, Containerd, Image, Podman, Skopeo, digest, peer};
+use airlock_tests::{Airlock, Containerd, Image, Podman, Served, Skopeo, digest, peer};
 use serde_json::Value;
 
+use crate::systemd::release::Release;
 use crate::world::World;
 
 const PLATFORM: &str = "linux/amd64";
@@ -281,38 +282,76 @@ fn certificate(folder: &Path) {
     openssl(&[&leaf[..], &new, &signed].concat());
 }
 
-/// What k3s makes of a `registries.yaml` with one endpoint for each mirror, when the default endpoint is switched off: a
-/// `hosts.toml` for each, and `_default` for `"*"`. The form is that of files which k3s wrote, in reports of its users.
-fn rendered(registries: &str, folder: &Path) -> PathBuf {
-    let text = |line: &str| line.trim().trim_matches('"').to_owned();
-    let mut mirrors = Vec::new();
-    let mut ca = None;
-    let mut host = String::new();
-    for line in registries.lines().filter(|line| !line.starts_with('#')) {
-        if let Some(list) = line.trim().strip_prefix("endpoint:") {
-            let list = list.trim().trim_start_matches('[').trim_end_matches(']');
-            mirrors.push((host.clone(), text(list)));
-        } else if let Some(path) = line.trim().strip_prefix("ca_file:") {
-            ca = Some(text(path));
-        } else if let Some(name) = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')) {
-            host = text(name);
-        }
-    }
+/// What k3s makes of a `registries.yaml` when the default endpoint is switched off.
+struct Configured {
+    /// A `hosts.toml` for each mirror, and `_default` for `"*"`. The form is that of files which k3s wrote, in reports of
+    /// its users.
+    hosts: PathBuf,
+    /// User and password, which k3s puts into containerd's own configuration.
+    user: Option<String>,
+}
+
+/// Reads a `registries.yaml` with one endpoint for each mirror; `root` is where the node's paths are.
+fn configured(registries: &str, root: &Path, folder: &Path) -> Configured {
+    let document: Value = serde_saphyr::from_str(registries).unwrap();
     let certs = folder.join("certs.d");
-    for (host, endpoint) in mirrors {
-        let host = if host == "*" { "_default" } else { &host };
+    let mut user = None;
+    for (host, mirror) in document["mirrors"].as_object().unwrap() {
+        let [endpoint] = &mirror["endpoint"].as_array().unwrap()[..] else {
+            panic!("{host} has no single endpoint: {registries}");
+        };
+        let endpoint = endpoint.as_str().unwrap();
+        let own = &document["configs"][endpoint.split_once("://").unwrap().1];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        if let (Some(name), Some(password)) = (text(&own["auth"]["username"]), text(&own["auth"]["password"]))
+        {
+            user = Some(format!("{name}:{password}"));
+        }
+        let ca = text(&own["tls"]["ca_file"]).map(|path| root.join(path.trim_start_matches('/')));
         let ca = ca
-            .as_ref()
-            .map(|ca| format!("ca = [{ca:?}]\n"))
+            .map(|path| format!("ca = [\"{}\"]\n", path.display()))
             .unwrap_or_default();
         let toml = format!(
             "server = \"{endpoint}/v2\"\ncapabilities = [\"pull\", \"resolve\"]\n{ca}\n[host]\n[host.\"{endpoint}/v2\"]\n  \
              capabilities = [\"pull\", \"resolve\"]\n  {ca}"
         );
+        let host = if host == "*" { "_default" } else { host };
         std::fs::create_dir_all(certs.join(host)).unwrap();
         std::fs::write(certs.join(host).join("hosts.toml"), toml).unwrap();
     }
-    certs
+    Configured { hosts: certs, user }
+}
+
+/// A mirror with TLS and a password, whose store is in the same folder as its certificate.
+fn mirror(airlock: &Airlock, store: &Path) -> Served {
+    let path = |name: &str| airlock.path(name).into_os_string();
+    let flags = [
+        "--tls-cert".into(),
+        path("leaf.pem"),
+        "--tls-key".into(),
+        path("leaf.key"),
+        "--username".into(),
+        "node".into(),
+        "--password-file".into(),
+        path("password"),
+    ];
+    airlock.serve_when(store, flags, |address| {
+        std::net::TcpStream::connect(address).is_ok()
+    })
+}
+
+/// Pulls with the password, once it was refused without; containerd then has the digest, and forgets it.
+fn pulls(containerd: &Containerd, hosts: &Path, user: &str, name: &str, digest: &str) {
+    let refused = containerd.pull_as(hosts, name, "node:wrong");
+    assert!(
+        !refused.status.success(),
+        "{name} was pulled with a wrong password"
+    );
+    let pulled = containerd.pull_as(hosts, name, user);
+    assert!(pulled.status.success(), "{name}: {}", pulled.stderr());
+    assert_eq!(containerd.digest(name), digest, "{name}");
+    let mut forget = containerd.ctr();
+    succeed(forget.args(["images", "rm", "--sync", name]));
 }
 
 /// A node pulls everything from the mirror over TLS with the site's authority and a password, and from nowhere else: the
@@ -331,60 +370,145 @@ fn a_node_pulls_by_its_registries_yaml() {
     airlock
         .run(world.import_arguments(&world.bundle, &store))
         .succeeds();
-    let path = |name: &str| folder.join(name).into_os_string();
-    let flags = [
-        "--tls-cert".into(),
-        path("leaf.pem"),
-        "--tls-key".into(),
-        path("leaf.key"),
-        "--username".into(),
-        "node".into(),
-        "--password-file".into(),
-        path("password"),
-    ];
-    let mirror = airlock.serve_when(&store, flags, |address| {
-        std::net::TcpStream::connect(address).is_ok()
-    });
+    let mirror = mirror(&airlock, &store);
     let url = format!("https://{}", mirror.address());
     let ca = airlock.path("ca.pem");
     let config = |registry: &str| {
         let words = ["config", "k3s", "--url", &url, "--registry", registry, "--ca"];
-        let words = words
-            .iter()
-            .map(|word| (*word).into())
-            .chain([ca.clone().into_os_string()]);
-        let printed = airlock.run(words.collect::<Vec<std::ffi::OsString>>());
-        printed
-            .succeeds()
-            .stdout
-            .replace("[FOLDER]", folder.to_str().unwrap().trim_end_matches('/'))
+        let words = words.iter().map(|word| (*word).into()).chain([
+            ca.clone().into_os_string(),
+            "--write".into(),
+            path_of(registry),
+        ]);
+        airlock.run(words.collect::<Vec<std::ffi::OsString>>()).succeeds();
+        std::fs::read_to_string(airlock.path(path_of(registry)).join("registries.yaml")).unwrap()
     };
     let containerd = Containerd::start();
     // Once by an entry for the registry, once by the one for all others.
-    for (number, registry) in [world.host.as_str(), "docker.io"].into_iter().enumerate() {
-        let hosts = rendered(&config(registry), &airlock.path(format!("node-{number}")));
+    for registry in [world.host.as_str(), "docker.io"] {
+        let node = airlock.path(path_of(registry)).join("node");
+        let node = configured(&config(registry), Path::new("/"), &node);
+        assert_eq!(node.user, None);
         // The other one has a layer without a byte, which no client fetches.
         for image in usable(world).into_iter().filter(|image| image.runs) {
             let name = image.at(&world.host);
-            let refused = containerd.pull_as(&hosts, &name, "node:wrong");
-            assert!(
-                !refused.status.success(),
-                "{name} was pulled with a wrong password"
+            pulls(
+                &containerd,
+                &node.hosts,
+                "node:correct horse",
+                &name,
+                &image.root.digest,
             );
-            let pulled = containerd.pull_as(&hosts, &name, "node:correct horse");
-            assert!(pulled.status.success(), "{name}: {}", pulled.stderr());
-            assert_eq!(containerd.digest(&name), image.root.digest, "{name}");
-            let mut forget = containerd.ctr();
-            succeed(forget.args(["images", "rm", "--sync", &name]));
         }
     }
     // Without the authority, TLS fails; that it is asked for at all proves that the check above could fail.
-    let bare = rendered(
+    let bare = configured(
         &config(&world.host).replace("ca_file", "no_file"),
+        Path::new("/"),
         &airlock.path("bare"),
     );
     let name = usable(world)[0].at(&world.host);
-    let refused = containerd.pull_as(&bare, &name, "node:correct horse");
+    let refused = containerd.pull_as(&bare.hosts, &name, "node:correct horse");
     assert!(!refused.status.success());
     assert!(refused.stderr().contains("x509"), "{}", refused.stderr());
+}
+
+/// Where the configuration for a registry is written.
+fn path_of(registry: &str) -> std::ffi::OsString {
+    format!("config-{registry}").into()
+}
+
+/// The tree of a node that `airlock install` writes for a site with this mirror.
+fn installed(airlock: &Airlock, release: &Release, name: &str, mirror: &str) -> PathBuf {
+    let site = airlock.write(
+        &format!("{name}.yaml"),
+        format!(
+            "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {{name: edge}}\nmirror:\n  ca: ca.pem\n  \
+             auth: {{username: node, passwordFile: password}}\n{mirror}"
+        ),
+    );
+    let root = airlock.path(name);
+    let store = release.path("store");
+    let mut words: Vec<&Path> = vec!["install".as_ref(), &store, "--config".as_ref(), &site];
+    words.extend(["--root".as_ref(), root.as_path()]);
+    words.extend(["--role", "server", "--init", "systemd"].map(Path::new));
+    airlock.run(words).succeeds();
+    root
+}
+
+/// The same with the file that `airlock install` itself writes: address, authority and password are those of the site.
+#[test]
+fn a_node_that_was_installed_pulls_by_its_registries_yaml() {
+    let Some(world) = World::small() else { return };
+    if !peer::require(&["containerd", "ctr", "openssl"]) {
+        return;
+    }
+    let release = Release::shared();
+    let airlock = Airlock::new();
+    certificate(&airlock.path(""));
+    airlock.write("password", "correct horse\n");
+    let store = airlock.path("store");
+    airlock
+        .run(world.import_arguments(&world.bundle, &store))
+        .succeeds();
+    let containerd = Containerd::start();
+    let images: BTreeMap<String, String> = usable(world)
+        .into_iter()
+        .filter(|image| image.runs)
+        .map(|image| (image.at(&world.host), image.root.digest.clone()))
+        .collect();
+    let host = &world.host;
+    // What a node is installed from is what the mirror serves; then images of another bundle, whose registry has an entry
+    // of its own by the site's word, and has none.
+    for (name, store, more, images) in [
+        ("own", &release.path("store"), String::new(), &release.images),
+        ("named", &store, format!("  hosts: [{host}]\n"), &images),
+        ("others", &store, String::new(), &images),
+    ] {
+        assert!(!images.is_empty());
+        let mirror = mirror(&airlock, store);
+        let url = format!("  url: https://{}\n", mirror.address());
+        let root = installed(&airlock, release, name, &(url + &more));
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        let registries = read("etc/rancher/k3s/registries.yaml");
+        assert!(read("etc/rancher/k3s/config.yaml").contains("disable-default-registry-endpoint: true\n"));
+        let node = configured(&registries, &root, &airlock.path(format!("{name}-node")));
+        assert!(node.hosts.join("docker.io").exists());
+        assert_eq!(node.hosts.join(host).exists(), name == "named");
+        assert_eq!(node.user.as_deref(), Some("node:correct horse"));
+        let user = node.user.unwrap();
+        for (reference, digest) in images {
+            pulls(&containerd, &node.hosts, &user, reference, digest);
+        }
+        // Another authority than the mirror's is not trusted, and with the mirror gone nobody else is asked.
+        let (reference, _) = images.first_key_value().unwrap();
+        let ca = root.join("etc/rancher/k3s/airlock-ca.pem");
+        let other = registries.replace("/etc/rancher/k3s/airlock-ca.pem", "/other.pem");
+        assert!(ca.exists() && other != registries);
+        let other = configured(&other, &root, &airlock.path(format!("{name}-other")));
+        succeed(
+            Command::new("openssl")
+                .args([
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ed25519",
+                    "-nodes",
+                    "-subj",
+                    "/CN=other",
+                ])
+                .args(["-keyout", "other.key", "-out"])
+                .arg(root.join("other.pem"))
+                .current_dir(&root),
+        );
+        let refused = containerd.pull_as(&other.hosts, reference, &user);
+        assert!(!refused.status.success());
+        assert!(refused.stderr().contains("x509"), "{}", refused.stderr());
+        let address = mirror.address().to_string();
+        drop(mirror);
+        let refused = containerd.pull_as(&node.hosts, reference, &user);
+        assert!(!refused.status.success());
+        let said = refused.stderr();
+        assert!(said.contains(&address) && said.contains("refused"), "{said}");
+    }
 }

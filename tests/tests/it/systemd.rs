@@ -13,7 +13,7 @@ use serde_json::Value;
 mod authority;
 mod packages;
 mod real;
-mod release;
+pub(crate) mod release;
 mod secrets;
 
 use release::Release;
