@@ -113,12 +113,7 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
         read.extend(hardening(wanted.role, &paths));
     }
     if wanted.role == Role::Server {
-        let datastore = wanted.site.cluster.datastore;
-        read.extend(authority::changes(
-            &wanted.secrets.authorities,
-            &paths,
-            datastore,
-        )?);
+        read.extend(authority::changes(&wanted.secrets.authorities, &paths)?);
     }
     let (unit, files) = unit(wanted.role, wanted.machine.services);
     read.extend(files);
@@ -354,7 +349,18 @@ fn hardening(role: Role, paths: &Paths) -> Vec<Change> {
 
 /// The service's name and its files.
 fn unit(role: Role, manager: ServiceManager) -> (String, Vec<Change>) {
-    let env_text = "# The environment of k3s: proxies and the like, NAME=VALUE. Written by Airlock; read when k3s starts.\n";
+    // What somebody writes into it would be gone with the next installation.
+    let env_text = format!(
+        "# Written by Airlock, and again with every installation. The environment of k3s, proxies and the like, goes into\n\
+         # {}, which is read too.\n",
+        match manager {
+            ServiceManager::Systemd => format!(
+                "/etc/default/{0} or /etc/sysconfig/{0} as NAME=VALUE",
+                role.service()
+            ),
+            ServiceManager::OpenRc => format!("/etc/conf.d/{} as export NAME=VALUE", role.service()),
+        }
+    );
     let [unit, env, link] = match manager {
         ServiceManager::Systemd => Paths::unit(role),
         ServiceManager::OpenRc => Paths::openrc(role),
@@ -387,8 +393,13 @@ fn firewall(wanted: &Wanted<'_>) -> Option<Change> {
     let tool = wanted.machine.firewall?;
     let cluster = &wanted.site.cluster;
     let mut ports = vec!["10250/tcp"];
+    let api;
     if wanted.role == Role::Server {
-        ports.push("6443/tcp");
+        // A number in site.yaml, or a text.
+        let given = cluster.config.get("https-listen-port").map(ToString::to_string);
+        let given = given.as_deref().map(|port| port.trim_matches('"'));
+        api = format!("{}/tcp", given.unwrap_or("6443"));
+        ports.push(&api);
         if cluster.datastore == Datastore::Etcd {
             ports.push("2379-2380/tcp");
         }

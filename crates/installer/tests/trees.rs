@@ -338,10 +338,17 @@ fn authorities_and_services_of_the_site() {
                 dns: {listen: [10.0.0.5], domain: site, records: {registry.site: [10.0.0.5, \"fd00::5\"]}}\n\
                 packages: [nfs-common]\n";
     let mut variant = Variant::server(site);
-    let names = ["server-ca", "client-ca", "request-header-ca"];
+    let names = [
+        "server-ca",
+        "client-ca",
+        "request-header-ca",
+        "etcd/server-ca",
+        "etcd/peer-ca",
+    ];
     variant.secrets.authorities = names
         .iter()
         .flat_map(|name| [format!("{name}.crt"), format!("{name}.key")])
+        .chain(["service.key".to_owned()])
         .map(|name| AuthorityFile {
             text: Secret::whole(&format!("{name}\n")),
             name,

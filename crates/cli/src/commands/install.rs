@@ -30,7 +30,7 @@ use crate::failure::{Failure, Result};
 use crate::{files, interrupt, keys, print, progress, sites};
 
 /// The name under which changes stand in the journal.
-const BY: &str = "install";
+pub(super) const BY: &str = "install";
 
 pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
     let facts = std::fs::metadata(&args.path)
@@ -107,7 +107,7 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
     let lines = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
         let mut lines = Vec::new();
-        let mut journal = Journal::open(&node).map_err(failed)?;
+        let mut journal = Journal::open(&node).map_err(failed)?.stopped_by(Arc::clone(stop));
         let mut apply = |changes: &[Change]| -> Result {
             let outcomes = journal
                 .apply(BY, changes, &mut |event| watch.see(event))
@@ -283,8 +283,10 @@ fn not_planned(error: PlanError) -> Failure {
 
 /// The bad end of a change.
 pub(super) fn failed(error: NodeError) -> Failure {
-    if matches!(error, NodeError::Stopped) {
-        return interrupt::interrupted();
+    match error {
+        NodeError::Stopped => return interrupt::interrupted(),
+        NodeError::StillStarting(_) => return interrupt::interrupted_by(error.into()),
+        _ => {}
     }
     let hint = error.hint();
     let failure = Failure::from(error);
