@@ -25,7 +25,7 @@ mod secrets;
 mod services;
 mod systemd;
 
-pub use contents::{Contents, ContentsError};
+pub use contents::{Contents, ContentsError, releases};
 pub use error::PlanError;
 pub use leaf::{IssuedLeaf, LeafError, leaves};
 pub use machine::{Machine, MachineError, OsRelease};

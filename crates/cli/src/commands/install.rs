@@ -12,14 +12,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use airlock_content::GenerationView;
-use airlock_hash::Engine;
 use airlock_installer::{
     Contents, ContentsError, LeafError, Machine, PlanError, Role, Secrets, Wanted, leaves, plan,
 };
 use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, ServiceManager};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
-use airlock_store::Store;
 use anyhow::Context;
 
 use self::charts::Cluster;
@@ -27,31 +25,20 @@ use self::report::{Line, Report};
 use self::watch::Watch;
 use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
-use crate::{files, interrupt, keys, print, progress, sites};
+use crate::opened::{self, Verify};
+use crate::{files, interrupt, print, sites};
 
 /// The name under which changes stand in the journal.
 pub(super) const BY: &str = "install";
 
 pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
-    let facts = std::fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
-    if facts.is_dir() {
-        return install(args, global, Arc::new(Store::open(&args.path)?));
-    }
-    if args.bundle.keys.is_empty() {
-        return Err(Failure::from(anyhow::anyhow!(
-            "a bundle is installed from only with a key that it must be signed by"
-        ))
-        .hint("add --key PUBLIC_KEY"));
-    }
-    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
-    let bundle =
-        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
-    install(args, global, Arc::new(bundle))
-}
-
-fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, view: Arc<V>) -> Result {
-    let contents = Contents::new(view);
+    let view = opened::open(
+        &args.path,
+        &args.bundle,
+        "installed from",
+        Verify::Content(global),
+    )?;
+    let contents = Contents::new(Arc::new(view));
     let release = contents.release(args.release.as_deref()).map_err(no_release)?;
     let site = site(args)?;
     let node = node(args.root.as_deref())?;
