@@ -80,9 +80,9 @@ impl OsRelease {
         self.version.split('.').next().unwrap_or_default()
     }
 
-    /// As manifests name a distribution: `debian-12`.
+    /// As manifests name a distribution: `debian-12`, `ubuntu-24.04`.
     pub fn distro(&self) -> String {
-        format!("{}-{}", self.id, self.major())
+        format!("{}-{}", self.id, self.version)
     }
 
     /// As k3s names the distribution of its SELinux policy: `el9`, `sle`, `coreos`. A Fedora after 36 takes the one of
@@ -126,6 +126,19 @@ impl OsRelease {
 }
 
 impl Machine {
+    /// As Debian calls its architecture (deb-architecture(7)); `None` where Debian has none.
+    pub fn debian_architecture(&self) -> Option<&'static str> {
+        match self.platform.architecture() {
+            "amd64" => Some("amd64"),
+            "arm64" => Some("arm64"),
+            "arm" => Some("armhf"),
+            "riscv64" => Some("riscv64"),
+            "s390x" => Some("s390x"),
+            "ppc64le" => Some("ppc64el"),
+            _ => None,
+        }
+    }
+
     /// The machine of a node: its files tell most; of a tree, what it does not tell is what this binary was made for,
     /// and systemd.
     pub fn of(node: &Node) -> Result<Self, MachineError> {
@@ -189,11 +202,15 @@ mod tests {
         );
         assert_eq!(
             read("NAME=x\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID='9.4'"),
-            ("rocky-9".into(), Some("el9".into()), Some(PackageManager::Dnf))
+            ("rocky-9.4".into(), Some("el9".into()), Some(PackageManager::Dnf))
         );
         assert_eq!(
             read("ID=sles\nID_LIKE=suse\nVERSION_ID=15.6"),
-            ("sles-15".into(), Some("sle".into()), Some(PackageManager::Zypper))
+            (
+                "sles-15.6".into(),
+                Some("sle".into()),
+                Some(PackageManager::Zypper)
+            )
         );
         assert_eq!(read("garbage"), ("-".into(), None, None));
     }

@@ -52,6 +52,11 @@ pub(crate) fn trust(machine: &Machine, secrets: &Secrets) -> Vec<Change> {
         files.push(Change::Refresh {
             program: program.to_owned(),
             args: Vec::new(),
+            // Debian's only takes the links to a certificate that is gone away when it makes all of them anew.
+            undo_args: (program == "update-ca-certificates" && ending == "crt")
+                .then(|| "--fresh".to_owned())
+                .into_iter()
+                .collect(),
             fingerprint: fingerprint(&files),
         });
     }
@@ -132,8 +137,8 @@ fn service(machine: &Machine, path: PathBuf, text: String, unit: &str) -> Vec<Ch
     ]
 }
 
-/// Packages that the services of a site come in.
-pub(crate) fn packages(site: &Site) -> Vec<String> {
+/// The OS packages that a site wants on its nodes: its own, and those that its services come in.
+pub fn os_packages(site: &Site) -> Vec<String> {
     let mut names = site.packages.clone();
     let services = [
         (site.services.ntp.is_some(), "chrony"),

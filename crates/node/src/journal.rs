@@ -178,6 +178,11 @@ impl Journal {
                     unit: of,
                     fingerprint,
                     ..
+                }
+                | Undo::Refresh {
+                    program: of,
+                    fingerprint,
+                    ..
                 } if of == name => Some(fingerprint.as_str()),
                 _ => None,
             })

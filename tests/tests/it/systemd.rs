@@ -10,6 +10,8 @@ use airlock_tests::command::{Output, run_within};
 use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
+mod authority;
+mod packages;
 mod real;
 pub(crate) mod release;
 mod secrets;

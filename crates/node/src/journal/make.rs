@@ -240,11 +240,12 @@ impl Journal {
             },
             Change::Refresh {
                 program,
-                args,
+                undo_args,
                 fingerprint,
+                ..
             } => Undo::Refresh {
                 program: program.clone(),
-                args: args.clone(),
+                args: undo_args.clone(),
                 fingerprint: fingerprint.clone(),
             },
             Change::Relabel { .. } => Undo::Nothing,
