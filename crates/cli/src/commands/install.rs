@@ -3,6 +3,7 @@
 mod archive;
 mod charts;
 mod packages;
+mod ready;
 mod report;
 mod secrets;
 pub(super) mod watch;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         NodeRole::Server => Role::Server,
         NodeRole::Agent => Role::Agent,
     };
-    let changes = changes(&Asked {
+    let asked = Asked {
         args,
         global,
         role,
@@ -58,7 +59,8 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         node: &node,
         machine: &machine,
         secrets: &secrets,
-    })?;
+    };
+    let changes = changes(&asked)?;
     // Charts belong to the cluster: the first server installs them, those that join it find them there.
     let waves = if role == Role::Server && site.cluster.server.is_none() && !args.no_charts {
         let plan = charts::plan(&contents, &site, &secrets)?;
@@ -88,6 +90,7 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         let report = Report::planned(&title, &all, &outcomes);
         return print::result(global, &report, || report.text());
     }
+    ready::machine(&asked)?;
     let root = node.root();
     std::fs::create_dir_all(root)
         .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;
