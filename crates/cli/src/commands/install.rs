@@ -1,11 +1,11 @@
 //! `airlock install`: a machine, or a tree, becomes a node of k3s.
 
 mod archive;
-mod charts;
+pub(super) mod charts;
 mod packages;
 mod ready;
 mod report;
-mod secrets;
+pub(super) mod secrets;
 pub(super) mod watch;
 
 use std::path::Path;
@@ -64,7 +64,8 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
     // Charts belong to the cluster: the first server installs them, those that join it find them there.
     let waves = if role == Role::Server && site.cluster.server.is_none() && !args.no_charts {
         let plan = charts::plan(&contents, &site, &secrets)?;
-        for note in &plan.notes {
+        let left = charts::left(&node, &site.cluster.data_dir, &plan.waves)?;
+        for note in plan.notes.iter().chain(&left) {
             print::note(global, &format!("note: {note}"));
         }
         plan.waves
