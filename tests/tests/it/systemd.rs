@@ -11,6 +11,7 @@ use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
 mod authority;
+mod firewall;
 mod packages;
 mod ready;
 mod real;
