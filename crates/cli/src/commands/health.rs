@@ -40,7 +40,7 @@ pub(crate) fn run(args: &HealthArgs, global: &Global) -> Result {
     let site = args.config.as_deref().map(sites::load).transpose()?;
     let mut expected = site.as_ref().map_or_else(Expected::default, Expected::of_site);
     if let Some(path) = &args.path {
-        content::read(path, &args.bundle, site.as_ref(), &mut expected)?;
+        content::read(path, &args.bundle, site.as_ref(), global, &mut expected)?;
     }
     let access = access(&args.kubeconfig)?;
     if access.insecure {

@@ -1,7 +1,7 @@
 //! `airlock preflight`: what keeps k3s from running on this machine, and what to do about it.
 
 mod mirror;
-mod needs;
+pub(super) mod needs;
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;

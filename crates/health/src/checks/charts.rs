@@ -227,7 +227,7 @@ pub(super) async fn deployed(seen: &Seen<'_>) -> Outcome {
     } else {
         Outcome::fail(
             format!("not deployed: {}", some(&bad)),
-            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way",
+            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way; `airlock install` with this site.yaml writes manifests that are not as it has them",
         )
     }
 }
