@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use airlock_content::GenerationView;
 use airlock_installer::Role;
 use airlock_node::Journal;
-use airlock_preflight::{Context, Host, Selection, Settings, Status, run};
+use airlock_preflight::{Context, Host, Settings, Status, run, select};
 
 use super::{Asked, failed};
 use crate::commands::preflight::needs;
@@ -48,7 +48,7 @@ pub(super) fn machine<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resu
         site: Some(asked.site.clone()),
         ..Settings::new(Arc::new(SystemTime::now))
     };
-    let selection = Selection::new(&CHECKS.map(str::to_owned), &[])?;
+    let selection = select(&CHECKS.map(str::to_owned), &[])?;
     let context = Arc::new(Context::new(Host::machine(), settings));
     let report = run(&context, &selection, &mut |finding| {
         tracing::debug!(id = finding.id, status = finding.status.as_str(), "checked");
