@@ -26,4 +26,4 @@ pub use expected::{Expected, Image, Release};
 pub use finding::{CHECKS, Check, Finding, Report, Selection, Status, Summary, UnknownCheck};
 pub use node::{Commands, Said, ThisNode};
 pub use probe::Probe;
-pub use wait::{Awaited, Patience, Progress, WaitError, wait};
+pub use wait::{Awaited, Patience, Progress, WaitError, retry, wait};

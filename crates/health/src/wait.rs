@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::checks::{State, of_release};
+use crate::checks::{State, failed_job, of_release};
 use crate::client::{AskError, Client};
 use crate::expected::Release;
 use crate::object::{Node, condition};
@@ -93,8 +93,8 @@ pub async fn wait(
     let start = Instant::now();
     let mut states: Vec<String> = vec![String::new(); what.len()];
     let mut done = vec![false; what.len()];
-    // What said of a release that it is there the last time: once more of the same is believed.
-    let mut before: Vec<Option<String>> = vec![None; what.len()];
+    // How a release was the last time: that it is there, or never will be, is believed when it is said once more.
+    let mut before: Vec<Option<State>> = vec![None; what.len()];
     loop {
         for (((awaited, state), done), before) in what.iter().zip(&mut states).zip(&mut done).zip(&mut before)
         {
@@ -139,7 +139,7 @@ pub async fn wait(
     }
 }
 
-async fn look(client: &Client, awaited: &Awaited, before: &mut Option<String>) -> Look {
+async fn look(client: &Client, awaited: &Awaited, before: &mut Option<State>) -> Look {
     match awaited {
         Awaited::Api => match client.text("/readyz").await {
             Ok((200, _)) => Look::Done,
@@ -153,28 +153,42 @@ async fn look(client: &Client, awaited: &Awaited, before: &mut Option<String>) -
                 Err(error) => Look::Not(error.to_string()),
             }
         }
-        Awaited::Release(release) => match of_release(client, release).await {
-            // The controller replaces the job a moment after the resource has changed; until then the old one is complete.
-            Ok(State::Deployed { by }) => {
-                let is_same = before.as_ref() == Some(&by);
-                *before = Some(by);
-                if is_same {
-                    Look::Done
-                } else {
+        Awaited::Release(release) => {
+            let state = of_release(client, release).await;
+            // The controller replaces the job a moment after the resource has changed; until then the old one is complete,
+            // or has failed.
+            let is_same = matches!((&state, &*before), (Ok(now), Some(then)) if now == then);
+            *before = state.as_ref().ok().cloned();
+            match state {
+                Ok(State::Deployed { .. }) if is_same => Look::Done,
+                Ok(State::Deployed { .. }) => {
                     Look::Not("it is deployed, which is looked at once more".to_owned())
                 }
+                Ok(State::Failed(why)) if is_same => Look::Never(why),
+                Ok(State::Failed(why)) => Look::Not(format!("{why}; it is looked at once more")),
+                Ok(State::Under(why)) => Look::Not(why),
+                Err(error) => Look::Not(error.to_string()),
             }
-            other => {
-                *before = None;
-                match other {
-                    Ok(State::Failed(why)) => Look::Never(why),
-                    Ok(State::Under(why)) => Look::Not(why),
-                    Ok(State::Deployed { .. }) => Look::Done,
-                    Err(error) => Look::Not(error.to_string()),
-                }
-            }
-        },
+        }
     }
+}
+
+/// Has releases tried again that have failed for good, and returns their names. For a resource as it is the helm-controller
+/// makes one job; when that has used up its retries, it makes none any more, whatever was mended since, until the job is
+/// deleted.
+///
+/// A release whose manifest k3s has not applied as it is now is left alone, since it gets another job by itself. What the
+/// API server does not tell is no reason to delete anything; waiting tells about it.
+pub async fn retry(client: &Client, releases: &[Release]) -> Vec<String> {
+    let mut retried = Vec::new();
+    for release in releases {
+        if let Ok(Some(path)) = failed_job(client, release).await
+            && client.delete(&path).await.is_ok()
+        {
+            retried.push(release.name.clone());
+        }
+    }
+    retried
 }
 
 fn of_node(node: &Node, version: Option<&str>) -> Look {
