@@ -1,9 +1,11 @@
 //! Ctrl-C: the first one ends the command in order, so that what was done stays resumable.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{Exit, Failure, Result};
+use crate::print;
 
 /// Runs asynchronous work until it is done or Ctrl-C (or SIGTERM) comes. Work that is dropped leaves
 /// resumable files behind, since every writer names its result only when it is complete.
@@ -48,11 +50,11 @@ pub(crate) async fn requested() {
 
 /// Runs blocking work that looks at a flag between its steps: Ctrl-C or SIGTERM sets it, and the step that is being made
 /// is still ended in order.
-pub(crate) fn watched<T: Send>(work: impl FnOnce(&AtomicBool) -> Result<T> + Send) -> Result<T> {
+pub(crate) fn watched<T: Send>(work: impl FnOnce(&Arc<AtomicBool>) -> Result<T> + Send) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     std::thread::scope(|scope| {
         let (done, ended) = tokio::sync::oneshot::channel::<()>();
         let worker = scope.spawn(|| {
@@ -69,6 +71,7 @@ pub(crate) fn watched<T: Send>(work: impl FnOnce(&AtomicBool) -> Result<T> + Sen
         });
         if !worker.is_finished() {
             stop.store(true, Ordering::Relaxed);
+            print::line("stopping; what has been begun is ended first");
         }
         match worker.join() {
             Ok(result) => result,
@@ -78,9 +81,14 @@ pub(crate) fn watched<T: Send>(work: impl FnOnce(&AtomicBool) -> Result<T> + Sen
 }
 
 pub(crate) fn interrupted() -> Failure {
+    interrupted_by(anyhow::anyhow!("interrupted"))
+}
+
+/// The same, with what was interrupted.
+pub(crate) fn interrupted_by(error: anyhow::Error) -> Failure {
     Failure {
         exit: Exit::Interrupted,
-        error: anyhow::anyhow!("interrupted"),
+        error,
         hint: Some("run the same command again to go on from here".to_owned()),
     }
 }

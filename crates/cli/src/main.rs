@@ -14,6 +14,7 @@ mod interrupt;
 mod keys;
 mod logs;
 mod manifests;
+mod opened;
 mod print;
 mod progress;
 mod repository_key;

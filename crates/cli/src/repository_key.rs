@@ -51,6 +51,11 @@ pub(crate) fn of_store(store: &Path) -> Result<Arc<RepositoryKey>> {
     Ok(Arc::new(key))
 }
 
+/// Whether a store has a key already.
+pub(crate) fn is_made(store: &Path) -> Result<bool> {
+    files::exists("the key of the packages", &store.join(KEY))
+}
+
 /// The public half of a store's key, in armour. It needs no access to the private one where there is a key already.
 pub(crate) fn public_of_store(store: &Path) -> Result<String> {
     let path = store.join(PUBLIC);

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use airlock_content::{GenerationView, StoreError, manifest_bytes};
+use airlock_content::{GenerationView, RootEntry, StoreError, manifest_bytes};
 use airlock_node::{Blob, Content};
 use airlock_spec::k3s::{K3sError, K3sRelease, ReleaseFile};
-use airlock_types::{Digest, Manifest, Reference};
+use airlock_spec::lock::Kind;
+use airlock_types::{Digest, Manifest, Reference, annotation};
 
-/// The host of what a bundle itself defines.
-const OWN_HOST: &str = "airlock.local";
 /// The largest description of a release.
 const MAX_RELEASE: u64 = 16 << 20;
 
@@ -60,39 +59,9 @@ impl<V: GenerationView + 'static> Contents<V> {
         &self.view
     }
 
-    /// The k3s releases, by the names that they are served under.
-    pub fn releases(&self) -> Result<Vec<K3sRelease>, ContentsError> {
-        let generation = self.view.generation()?;
-        let mut releases = Vec::new();
-        for root in &generation.roots {
-            let repository = &root.reference.repository;
-            if repository.host.as_str() != OWN_HOST || !repository.name.as_str().starts_with("k3s/") {
-                continue;
-            }
-            let manifest = manifest_bytes(&*self.view, &root.descriptor.digest)?;
-            let unreadable = || ContentsError::Manifest(root.reference.clone());
-            let manifest =
-                Manifest::parse(&root.descriptor.media_type, &manifest).map_err(|_| unreadable())?;
-            let Manifest::Image(image) = manifest else {
-                return Err(unreadable());
-            };
-            let digest = image.config.digest;
-            let body = self.view.open(&digest)?.ok_or(StoreError::Missing(digest))?;
-            let bytes = body
-                .into_bytes(MAX_RELEASE)
-                .map_err(StoreError::io("reading the release", digest.to_string()))?;
-            let release = K3sRelease::from_bytes(&bytes).map_err(|source| ContentsError::Release {
-                reference: root.reference.clone(),
-                source,
-            })?;
-            releases.push(release);
-        }
-        Ok(releases)
-    }
-
     /// The one release, or the one that is called so.
     pub fn release(&self, wanted: Option<&str>) -> Result<K3sRelease, ContentsError> {
-        let mut releases = self.releases()?;
+        let mut releases = releases(&*self.view)?;
         if let Some(wanted) = wanted {
             releases.retain(|release| release.release == wanted || release.component == wanted);
         }
@@ -119,4 +88,30 @@ impl<V: GenerationView + 'static> Contents<V> {
                 .into_reader()
         }))
     }
+}
+
+/// The k3s releases of a view.
+pub fn releases<V: GenerationView + ?Sized>(view: &V) -> Result<Vec<K3sRelease>, ContentsError> {
+    let generation = view.generation()?;
+    let roots = generation.roots.iter().filter(|root| {
+        let kind = root.descriptor.annotations.get(annotation::KIND);
+        root.subject.is_none() && kind.is_some_and(|kind| kind == Kind::K3s.as_str())
+    });
+    roots.map(|root| release(view, root)).collect()
+}
+
+fn release<V: GenerationView + ?Sized>(view: &V, root: &RootEntry) -> Result<K3sRelease, ContentsError> {
+    let manifest = manifest_bytes(view, &root.descriptor.digest)?;
+    let Ok(Manifest::Image(image)) = Manifest::parse(&root.descriptor.media_type, &manifest) else {
+        return Err(ContentsError::Manifest(root.reference.clone()));
+    };
+    let digest = image.config.digest;
+    let body = view.open(&digest)?.ok_or(StoreError::Missing(digest))?;
+    let bytes = body
+        .into_bytes(MAX_RELEASE)
+        .map_err(StoreError::io("reading the release", digest.to_string()))?;
+    K3sRelease::from_bytes(&bytes).map_err(|source| ContentsError::Release {
+        reference: root.reference.clone(),
+        source,
+    })
 }

@@ -21,6 +21,9 @@ pub enum PlanError {
     /// A token that would break its file, or nothing at all.
     #[error("the {0} is empty, or has more than one line")]
     Token(&'static str),
+    /// apt's file of passwords takes words only.
+    #[error("the mirror's user or password is empty or has white space in it, which apt cannot be told")]
+    MirrorPassword,
     /// A file of the cluster's authorities that k3s does not know.
     #[error("this is no file of a cluster's authorities: {0}")]
     Authority(String),
@@ -30,9 +33,6 @@ pub enum PlanError {
     /// An option in `cluster.config` would undo what another field says.
     #[error("this option of `cluster.config` is Airlock's own matter: {0}")]
     Option(String),
-    /// Something of the site that this version does not do.
-    #[error("this version does not do it yet: {0}")]
-    NotYet(&'static str),
     /// The mirror needs packages of a distribution that nothing is known of.
     #[error("packages cannot be installed on this distribution yet: {0}")]
     Distribution(String),
@@ -52,11 +52,11 @@ impl PlanError {
                 "add the distribution to `k3s.selinux` of the manifest and build the bundle again, or set `cluster.selinux: off` in site.yaml"
             }
             Self::Token(_) => "a token is one line of text",
+            Self::MirrorPassword => "give the mirror another password, or leave `packages` out of site.yaml",
             Self::Authority(_) | Self::AuthorityMissing(_) => {
                 "the folder holds server-ca, client-ca and request-header-ca, etcd/server-ca and etcd/peer-ca, each as .crt and .key, and service.key"
             }
             Self::Option(_) => "use the field of `cluster` that says so",
-            Self::NotYet(_) => "leave it out of site.yaml, and do it by hand",
             Self::Distribution(_) => "leave `packages` out of site.yaml, and install them by hand",
         }
     }

@@ -1,7 +1,8 @@
 //! From a bundle and a `site.yaml` to the changes that make a machine a node of k3s.
 //!
 //! [`plan`] is pure: from what is [`Wanted`] it computes changes, which [`airlock_node`] makes, records and undoes. What
-//! a bundle has of k3s comes from [`Contents`]; secrets are [`Secrets`], which the caller has read.
+//! a bundle has of k3s comes from [`Contents`], its OS packages from a [`PackageSource`]; secrets are [`Secrets`], which the
+//! caller has read, and certificates of the site's authority are [`leaves`].
 //! [`charts`] puts the charts of a bundle in order, and [`runtime`] clears away what a
 //! stopped k3s leaves running.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -13,8 +14,10 @@ mod config;
 mod contents;
 mod error;
 mod k3s;
+mod leaf;
 mod machine;
 mod openrc;
+mod packages;
 mod plan;
 mod registries;
 pub mod runtime;
@@ -22,11 +25,14 @@ mod secrets;
 mod services;
 mod systemd;
 
-pub use contents::{Contents, ContentsError};
+pub use contents::{Contents, ContentsError, releases};
 pub use error::PlanError;
+pub use leaf::{IssuedLeaf, LeafError, leaves};
 pub use machine::{Machine, MachineError, OsRelease};
+pub use packages::PackageSource;
 pub use plan::{Wanted, plan};
 pub use secrets::{AuthorityFile, Secret, Secrets};
+pub use services::os_packages;
 
 /// What a node is to its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

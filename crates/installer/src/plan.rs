@@ -1,10 +1,9 @@
 //! The changes that make a machine a node.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use airlock_node::{Change, Content, FirewallRules, PackageManager, Packages, Service, ServiceManager};
+use airlock_node::{Change, Content, FirewallRules, Packages, Service, ServiceManager};
 use airlock_spec::k3s::{K3sRelease, NodeFiles, ReleaseFile};
 use airlock_spec::site::{self, Addresses, Datastore, Selinux, Site};
 use airlock_types::Host;
@@ -12,11 +11,10 @@ use airlock_types::Host;
 use crate::config::{self, Facts};
 use crate::k3s::{BINARY, LINKS, Paths};
 use crate::{
-    Machine, PlanError, Role, Secret, Secrets, authority, cis, openrc, registries, services, systemd,
+    IssuedLeaf, Machine, PackageSource, PlanError, Role, Secret, Secrets, authority, cis, openrc, registries,
+    services, systemd,
 };
 
-/// Where files are that packages are installed from.
-const PACKAGE_FOLDER: &str = "/var/lib/airlock/packages";
 /// The networks of pods and services where none are given.
 const DEFAULT_NETWORKS: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
 
@@ -40,8 +38,11 @@ pub struct Wanted<'a> {
     pub stale: Vec<String>,
     /// Registries that images come from.
     pub hosts: Vec<Host>,
-    /// Files below `/etc/apt` that name the repository of the mirror.
-    pub repository: BTreeMap<PathBuf, String>,
+    /// Where the packages of the bundle are found; none where there are none, so that they come from where the machine
+    /// looks already.
+    pub packages: Option<PackageSource>,
+    /// Certificates of the site's authority for this node.
+    pub leaves: Vec<IssuedLeaf>,
     /// The `airlock` that is installed as well, so that it is there for uninstalling.
     pub itself: Option<Content>,
     /// How long k3s may take to be ready.
@@ -60,10 +61,6 @@ impl std::fmt::Debug for Wanted<'_> {
 pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let node = node_files(wanted)?;
     tokens(wanted)?;
-    let internal = wanted.site.services.ca.as_ref();
-    if internal.is_some_and(|ca| !ca.leaves.is_empty()) {
-        return Err(PlanError::NotYet("services.ca.leaves"));
-    }
     let is_selinux = match wanted.site.cluster.selinux {
         Selinux::Auto => wanted.machine.selinux,
         Selinux::On => true,
@@ -74,6 +71,12 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let mut changes = grown(&paths);
     changes.extend(services::hosts(wanted.site));
     changes.extend(services::trust(wanted.machine, wanted.secrets));
+    changes.extend(wanted.leaves.iter().flat_map(|leaf| {
+        [
+            Change::secret_file(&leaf.key, leaf.secret.expose()),
+            Change::file(&leaf.certificate, 0o644, leaf.chain.as_str()),
+        ]
+    }));
     changes.extend(packages(wanted)?);
     if let Some(ntp) = &wanted.site.services.ntp {
         changes.extend(services::ntp(wanted.machine, ntp));
@@ -110,12 +113,7 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
         read.extend(hardening(wanted.role, &paths));
     }
     if wanted.role == Role::Server {
-        let datastore = wanted.site.cluster.datastore;
-        read.extend(authority::changes(
-            &wanted.secrets.authorities,
-            &paths,
-            datastore,
-        )?);
+        read.extend(authority::changes(&wanted.secrets.authorities, &paths)?);
     }
     let (unit, files) = unit(wanted.role, wanted.machine.services);
     read.extend(files);
@@ -176,7 +174,7 @@ fn tokens(wanted: &Wanted<'_>) -> Result<(), PlanError> {
 }
 
 fn packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
-    let names = services::packages(wanted.site);
+    let names = services::os_packages(wanted.site);
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -184,27 +182,13 @@ fn packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let manager = os
         .packages()
         .ok_or_else(|| PlanError::Distribution(os.distro()))?;
-    let mut changes = Vec::new();
-    let mut refresh = Vec::new();
-    if manager == PackageManager::Apt {
-        for (path, text) in &wanted.repository {
-            let path = Path::new("/etc/apt").join(path);
-            if path.extension().is_some_and(|ending| ending == "sources") {
-                refresh.push(path.clone());
-            }
-            changes.push(Change::File {
-                path,
-                mode: 0o644,
-                content: Content::from(text.as_str()),
-                secret: false,
-            });
-        }
-    }
+    let source = wanted.packages.clone().unwrap_or_default();
+    let mut changes = source.files;
     changes.push(Change::Packages(Packages {
         manager,
         names,
         files: Vec::new(),
-        refresh,
+        refresh: source.refresh,
     }));
     Ok(changes)
 }
@@ -216,7 +200,7 @@ fn selinux_packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let distro = os.selinux().ok_or_else(absent)?;
     let files = wanted.release.selinux.get(&distro).ok_or_else(absent)?;
     let manager = os.packages().ok_or_else(absent)?;
-    let path = |file: &ReleaseFile| Path::new(PACKAGE_FOLDER).join(&file.name);
+    let path = |file: &ReleaseFile| Path::new(crate::packages::FOLDER).join(&file.name);
     let mut changes: Vec<Change> = files
         .iter()
         .map(|file| Change::File {
@@ -365,7 +349,18 @@ fn hardening(role: Role, paths: &Paths) -> Vec<Change> {
 
 /// The service's name and its files.
 fn unit(role: Role, manager: ServiceManager) -> (String, Vec<Change>) {
-    let env_text = "# The environment of k3s: proxies and the like, NAME=VALUE. Written by Airlock; read when k3s starts.\n";
+    // What somebody writes into it would be gone with the next installation.
+    let env_text = format!(
+        "# Written by Airlock, and again with every installation. The environment of k3s, proxies and the like, goes into\n\
+         # {}, which is read too.\n",
+        match manager {
+            ServiceManager::Systemd => format!(
+                "/etc/default/{0} or /etc/sysconfig/{0} as NAME=VALUE",
+                role.service()
+            ),
+            ServiceManager::OpenRc => format!("/etc/conf.d/{} as export NAME=VALUE", role.service()),
+        }
+    );
     let [unit, env, link] = match manager {
         ServiceManager::Systemd => Paths::unit(role),
         ServiceManager::OpenRc => Paths::openrc(role),
@@ -398,8 +393,13 @@ fn firewall(wanted: &Wanted<'_>) -> Option<Change> {
     let tool = wanted.machine.firewall?;
     let cluster = &wanted.site.cluster;
     let mut ports = vec!["10250/tcp"];
+    let api;
     if wanted.role == Role::Server {
-        ports.push("6443/tcp");
+        // A number in site.yaml, or a text.
+        let given = cluster.config.get("https-listen-port").map(ToString::to_string);
+        let given = given.as_deref().map(|port| port.trim_matches('"'));
+        api = format!("{}/tcp", given.unwrap_or("6443"));
+        ports.push(&api);
         if cluster.datastore == Datastore::Etcd {
             ports.push("2379-2380/tcp");
         }

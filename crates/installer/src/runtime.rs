@@ -31,11 +31,8 @@ pub struct Cleared {
 /// Ends the containers of a k3s with this data folder, unmounts what they used, and removes its interfaces.
 pub fn clear(data: &Path) -> Cleared {
     let mut cleared = Cleared::default();
-    let shims = processes(Path::new("/proc"), data);
-    let mut all = Vec::new();
-    for shim in shims {
-        with_children(shim, &mut all);
-    }
+    let proc = Path::new("/proc");
+    let all = with_children(processes(proc, data), &parents(proc));
     for pid in &all {
         let _ = kill_process(*pid, Signal::KILL);
     }
@@ -75,24 +72,36 @@ fn processes(proc: &Path, data: &Path) -> Vec<Pid> {
         .collect()
 }
 
-/// A process and everything that it started, itself last.
-fn with_children(pid: Pid, out: &mut Vec<Pid>) {
-    let mut open = vec![pid];
-    let mut at = out.len();
-    while let Some(pid) = open.pop() {
-        if out.contains(&pid) {
-            continue;
+/// The processes of the machine, each with the one that started it, or that took it over.
+fn parents(proc: &Path) -> Vec<(Pid, Pid)> {
+    let Ok(entries) = fs::read_dir(proc) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            // Behind the name, which may hold anything, stand the state and the parent.
+            let stat = fs::read(entry.path().join("stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat);
+            let parent = stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()?;
+            Some((Pid::from_raw(pid)?, Pid::from_raw(parent)?))
+        })
+        .collect()
+}
+
+/// Processes, and everything below them, parents first: those that a thread other than the first started, too.
+fn with_children(mut all: Vec<Pid>, parents: &[(Pid, Pid)]) -> Vec<Pid> {
+    let mut at = 0;
+    while let Some(pid) = all.get(at).copied() {
+        for (child, parent) in parents {
+            if *parent == pid && !all.contains(child) {
+                all.push(*child);
+            }
         }
-        out.insert(at, pid);
-        at = out.len().min(at);
-        let path = format!("/proc/{0}/task/{0}/children", pid.as_raw_nonzero());
-        let children = fs::read_to_string(path).unwrap_or_default();
-        open.extend(
-            children
-                .split_whitespace()
-                .filter_map(|word| word.parse().ok().and_then(Pid::from_raw)),
-        );
+        at += 1;
     }
+    all
 }
 
 fn is_there(pid: Pid) -> bool {
@@ -107,9 +116,11 @@ fn is_there(pid: Pid) -> bool {
 /// Unmounts everything of k3s, what was mounted last first.
 fn unmount(data: &Path, cleared: &mut Cleared) {
     let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    // Of the data folder what containerd mounts; a disk that somebody has mounted there is theirs.
+    let containerd = data.join("agent/containerd");
     let ours = [
         Path::new("/run/k3s"),
-        data,
+        &containerd,
         Path::new("/var/lib/kubelet/pods"),
         Path::new("/var/lib/kubelet/plugins"),
         Path::new("/run/netns/cni-"),
@@ -126,7 +137,7 @@ fn unmount(data: &Path, cleared: &mut Cleared) {
     }
 }
 
-/// Mount points below some paths (the path of a mount of the data folder itself stays), deepest first.
+/// Mount points below some paths (those paths themselves stay mounted), deepest first.
 fn mounts_below(table: &str, ours: &[&Path]) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = table
         .lines()
@@ -182,15 +193,16 @@ mod tests {
         let table = "tmpfs /run tmpfs rw 0 0\n\
                      tmpfs /run/k3s/containerd/io/sandboxes/a/shm tmpfs rw 0 0\n\
                      overlay /run/k3s/containerd/io/a/rootfs overlay rw 0 0\n\
-                     /dev/sdb /data/k3s ext4 rw 0 0\n\
-                     tmpfs /data/k3s/a\\040b tmpfs rw 0 0\n\
+                     /dev/sdb /data/k3s/agent/containerd ext4 rw 0 0\n\
+                     /dev/sdc /data/k3s/storage ext4 rw 0 0\n\
+                     tmpfs /data/k3s/agent/containerd/a\\040b tmpfs rw 0 0\n\
                      nsfs /run/netns/cni-1234 nsfs rw 0 0\n\
                      nsfs /run/netns/mine nsfs rw 0 0\n\
                      tmpfs /var/lib/kubelet/pods/x tmpfs rw 0 0\n\
                      tmpfs /var/lib/kubelet-other tmpfs rw 0 0\n";
         let ours = [
             Path::new("/run/k3s"),
-            Path::new("/data/k3s"),
+            Path::new("/data/k3s/agent/containerd"),
             Path::new("/var/lib/kubelet/pods"),
             Path::new("/run/netns/cni-"),
         ];
@@ -203,10 +215,35 @@ mod tests {
             [
                 "/var/lib/kubelet/pods/x",
                 "/run/netns/cni-1234",
-                "/data/k3s/a b",
+                "/data/k3s/agent/containerd/a b",
                 "/run/k3s/containerd/io/a/rootfs",
                 "/run/k3s/containerd/io/sandboxes/a/shm",
             ]
         );
+    }
+
+    #[test]
+    fn what_any_thread_of_a_process_started_is_found() {
+        let (started, child) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        // The kernel keeps the child with this thread as long as the thread is there.
+        let thread = std::thread::spawn(move || {
+            started
+                .send(std::process::Command::new("sleep").arg("60").spawn().unwrap())
+                .unwrap();
+            ended.recv().unwrap_err();
+        });
+        let mut child = child.recv().unwrap();
+        let own = rustix::process::getpid();
+        let pid = Pid::from_child(&child);
+        let all = with_children(vec![own], &parents(Path::new("/proc")));
+        assert_eq!(all.first(), Some(&own));
+        assert!(all.contains(&pid), "{all:?}");
+        assert!(is_there(pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_there(pid));
+        drop(end);
+        thread.join().unwrap();
     }
 }

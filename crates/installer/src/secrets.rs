@@ -54,6 +54,8 @@ pub struct Secrets {
     pub mirror_ca: Option<String>,
     /// The certificate of the site's own authority, in PEM; not secret.
     pub site_ca: Option<String>,
+    /// Its key, where it issues certificates.
+    pub site_ca_key: Option<Secret>,
     /// The cluster's own authorities.
     pub authorities: Vec<AuthorityFile>,
 }

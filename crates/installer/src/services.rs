@@ -52,6 +52,11 @@ pub(crate) fn trust(machine: &Machine, secrets: &Secrets) -> Vec<Change> {
         files.push(Change::Refresh {
             program: program.to_owned(),
             args: Vec::new(),
+            // Debian's only takes the links to a certificate that is gone away when it makes all of them anew.
+            undo_args: (program == "update-ca-certificates" && ending == "crt")
+                .then(|| "--fresh".to_owned())
+                .into_iter()
+                .collect(),
             fingerprint: fingerprint(&files),
         });
     }
@@ -132,8 +137,8 @@ fn service(machine: &Machine, path: PathBuf, text: String, unit: &str) -> Vec<Ch
     ]
 }
 
-/// Packages that the services of a site come in.
-pub(crate) fn packages(site: &Site) -> Vec<String> {
+/// The OS packages that a site wants on its nodes: its own, and those that its services come in.
+pub fn os_packages(site: &Site) -> Vec<String> {
     let mut names = site.packages.clone();
     let services = [
         (site.services.ntp.is_some(), "chrony"),
@@ -147,10 +152,14 @@ pub(crate) fn packages(site: &Site) -> Vec<String> {
     names
 }
 
-/// Stands for files: another one for any other path, mode or content.
+/// Stands for files: another one for any other path, mode or content. What is to be gone is not among them: the next run
+/// does not find it, and must not take that for a difference.
 pub(crate) fn fingerprint(changes: &[Change]) -> String {
     let mut text = String::new();
     for change in changes {
+        if matches!(change, Change::Absent { .. }) {
+            continue;
+        }
         text.push_str(&change.title());
         if let Change::File { content, .. } = change {
             text.push_str(&content.digest().to_string());
@@ -158,4 +167,18 @@ pub(crate) fn fingerprint(changes: &[Change]) -> String {
         text.push('\n');
     }
     airlock_types::Digest::sha256(airlock_hash::sha256(text.as_bytes())).hex()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_archive_that_goes_is_no_reason_to_start_again() {
+        let file = Change::file("/a", 0o644, "a");
+        let gone = Change::Absent { path: "/old".into() };
+        let first = fingerprint(&[file.clone(), gone]);
+        assert_eq!(first, fingerprint(std::slice::from_ref(&file)));
+        assert_ne!(first, fingerprint(&[Change::file("/a", 0o600, "a")]));
+    }
 }

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use airlock_installer::{AuthorityFile, Machine, OsRelease, PlanError, Role, Secret, Secrets, Wanted, plan};
+use airlock_installer::{
+    AuthorityFile, IssuedLeaf, Machine, OsRelease, PackageSource, PlanError, Role, Secret, Secrets, Wanted,
+    plan,
+};
 use airlock_node::{Content, FirewallTool, Journal, Node, Outcome, ServiceManager, go_on};
 use airlock_spec::k3s::{K3sRelease, NodeFiles, ReleaseFile};
 use airlock_spec::site::Site;
@@ -62,6 +65,7 @@ struct Variant {
     os: &'static str,
     is_selinux: bool,
     secrets: Secrets,
+    leaves: Vec<IssuedLeaf>,
 }
 
 const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"\n";
@@ -77,7 +81,30 @@ impl Variant {
             os: DEBIAN,
             is_selinux: false,
             secrets: Secrets::default(),
+            leaves: Vec::new(),
         }
+    }
+
+    /// The packages of a mirror, or a folder of them.
+    fn packages(&self, site: &Site) -> Option<PackageSource> {
+        if self.os != DEBIAN {
+            return None;
+        }
+        let list = "sources.list.d/airlock-debian-12.sources";
+        let Some(mirror) = &site.mirror else {
+            let files = [
+                "dists/bookworm/Release",
+                "pool/main/c/chrony/chrony_4.3_amd64.deb",
+            ];
+            let files = files.map(|path| (path.to_owned(), Content::from(content(path))));
+            let text = |address: &str| format!("Types: deb\nURIs: {address}\nTrusted: yes\n");
+            let empty = Node::tree("/nowhere");
+            let source = PackageSource::apt_folder(&empty, "debian-12", files.into(), text);
+            return Some(source.unwrap());
+        };
+        let files = BTreeMap::from([(PathBuf::from(list), "Types: deb\n".to_owned())]);
+        let password = self.secrets.mirror_password.as_ref();
+        Some(PackageSource::apt_mirror(files, mirror, password).unwrap())
     }
 
     fn plan(&self) -> Result<Vec<airlock_node::Change>, PlanError> {
@@ -103,10 +130,8 @@ impl Variant {
             )],
             stale: Vec::new(),
             hosts: vec!["docker.io".parse().unwrap(), "ghcr.io".parse().unwrap()],
-            repository: BTreeMap::from([(
-                PathBuf::from("sources.list.d/airlock-debian-12.sources"),
-                "Types: deb\n".to_owned(),
-            )]),
+            packages: self.packages(&site),
+            leaves: self.leaves.clone(),
             itself: None,
             wait: Duration::from_mins(1),
         })
@@ -232,7 +257,7 @@ fn a_server_by_itself() {
 #[test]
 fn an_agent_with_a_mirror_that_wants_a_password() {
     let site = "mirror: {url: https://registry.site:5000, ca: ca.pem, auth: {username: node, passwordFile: p}}\n\
-                cluster: {server: https://10.0.0.10:6443, tokenFile: t, agentConfig: {node-label: [tier=worker]}}\n\
+                packages: [nfs-common]\ncluster: {server: https://10.0.0.10:6443, tokenFile: t, agentConfig: {node-label: [tier=worker]}}\n\
                 hosts: {10.0.0.5: [registry.site, ntp.site]}\n";
     let mut variant = Variant::server(site);
     variant.role = Role::Agent;
@@ -251,7 +276,9 @@ fn an_agent_with_a_mirror_that_wants_a_password() {
         for path in found.lines() {
             assert_eq!(fs::metadata(path).unwrap().mode() & 0o077, 0, "{path}");
         }
-        assert_eq!(found.lines().count(), 1, "{found}");
+        // The password is for containerd and for apt.
+        let files = if secret.ends_with("password") { 2 } else { 1 };
+        assert_eq!(found.lines().count(), files, "{found}");
     }
 }
 
@@ -311,15 +338,29 @@ fn authorities_and_services_of_the_site() {
                 dns: {listen: [10.0.0.5], domain: site, records: {registry.site: [10.0.0.5, \"fd00::5\"]}}\n\
                 packages: [nfs-common]\n";
     let mut variant = Variant::server(site);
-    let names = ["server-ca", "client-ca", "request-header-ca"];
+    let names = [
+        "server-ca",
+        "client-ca",
+        "request-header-ca",
+        "etcd/server-ca",
+        "etcd/peer-ca",
+    ];
     variant.secrets.authorities = names
         .iter()
         .flat_map(|name| [format!("{name}.crt"), format!("{name}.key")])
+        .chain(["service.key".to_owned()])
         .map(|name| AuthorityFile {
             text: Secret::whole(&format!("{name}\n")),
             name,
         })
         .collect();
+    variant.secrets.site_ca = Some("-----BEGIN CERTIFICATE-----\n".to_owned());
+    variant.leaves = vec![IssuedLeaf {
+        certificate: "/etc/airlock/tls/registry.crt".into(),
+        key: "/etc/airlock/tls/registry.key".into(),
+        chain: "certificate\n".to_owned(),
+        secret: Secret::whole("key\n"),
+    }];
     let (folder, later) = variant.tree();
     let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
     let shown = format!(
@@ -358,8 +399,6 @@ fn what_cannot_be_is_told_before_anything_is_written() {
         text: Secret::whole("x"),
     }];
     told.push(refused(&lone));
-    let ca = "services: {ca: {certificate: c, keyFile: k, leaves: [{names: [a.site], certificate: /etc/a.pem, key: /etc/a.key}]}}\n";
-    told.push(refused(&Variant::server(ca)));
     let mut unknown = Variant::server("packages: [chrony]\n");
     unknown.os = ALPINE;
     told.push(refused(&unknown));

@@ -85,6 +85,8 @@ pub enum Change {
         program: String,
         /// Its arguments.
         args: Vec<String>,
+        /// Its arguments when the files are gone again.
+        undo_args: Vec<String>,
         /// Stands for the files that it reads: with another one it is run again.
         fingerprint: String,
     },

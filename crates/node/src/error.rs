@@ -80,6 +80,9 @@ pub enum NodeError {
         /// What is the case.
         found: String,
     },
+    /// The caller asked to stop while a service was being started, which goes on.
+    #[error("stopped before the service was ready, and it is still being started: {0}")]
+    StillStarting(String),
     /// The caller asked to stop between two changes.
     #[error("stopped before everything was changed")]
     Stopped,
@@ -108,7 +111,7 @@ impl NodeError {
             Self::Service { .. } => Some(
                 "mend what its log says and run the same command again, or `airlock uninstall` to go back to what was there",
             ),
-            Self::Stopped => Some("run the same command again to go on from here"),
+            Self::Stopped | Self::StillStarting(_) => Some("run the same command again to go on from here"),
             _ => None,
         }
     }

@@ -264,9 +264,24 @@ pub(crate) fn temporary(path: &Path, number: u64) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The name beside a path under which something that others changed is saved.
+/// A free name beside a path, under which something that others changed is saved: what was saved before stays.
 pub(crate) fn saved(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".airlock-saved");
-    path.with_file_name(name)
+    let mut free = path.with_file_name(&name);
+    let mut number = 1;
+    while fs::symlink_metadata(&free).is_ok() {
+        number += 1;
+        let mut other = name.clone();
+        other.push(format!("-{number}"));
+        free = path.with_file_name(other);
+    }
+    free
+}
+
+/// Gives a file the owner that another one has.
+pub(crate) fn give(path: &Path, facts: &Metadata) -> Result<(), NodeError> {
+    let failed = || NodeError::io("setting the owner of", path);
+    let file = File::open(path).map_err(failed())?;
+    own(&file, facts).map_err(failed())
 }

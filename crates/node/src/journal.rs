@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::FlockOperation;
 
@@ -107,6 +109,8 @@ pub struct Journal {
     open: Option<Opened>,
     made: Vec<PathBuf>,
     entries: Vec<Entry>,
+    /// Set when a service that is being started is not to be waited for any more.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -136,9 +140,18 @@ impl Journal {
             open: None,
             made: Vec::new(),
             entries: Vec::new(),
+            stop: None,
         };
         journal.load()?;
         Ok(journal)
+    }
+
+    /// Ends the wait for a service that is being started when the flag is set; an observer is asked between two changes
+    /// only. The same call of [`apply`](Self::apply) starts it again.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = Some(stop);
+        self
     }
 
     /// Whether nothing is recorded that is not undone.
@@ -163,6 +176,11 @@ impl Journal {
             .find_map(|entry| match &entry.undo {
                 Undo::Service {
                     unit: of,
+                    fingerprint,
+                    ..
+                }
+                | Undo::Refresh {
+                    program: of,
                     fingerprint,
                     ..
                 } if of == name => Some(fingerprint.as_str()),
@@ -360,7 +378,10 @@ impl Journal {
             .collect();
         for entry in unmade {
             if let Some(path) = entry.undo.path() {
-                files::remove(&files::temporary(&self.node.path(path)?, entry.number))?;
+                // Lines are written where a link leads to.
+                for real in [self.node.path(path)?, self.node.followed(path)?] {
+                    files::remove(&files::temporary(&real, entry.number))?;
+                }
             }
             if let (Undo::Packages { manager, .. }, true) = (&entry.undo, self.node.is_machine()) {
                 let before = self.packages_before(entry.number)?;

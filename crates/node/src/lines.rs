@@ -11,27 +11,26 @@ pub(crate) fn with(text: &str, name: &str, lines: &[String]) -> String {
         }
     }
     let mut out = String::with_capacity(text.len() + block.len());
-    let mut is_inside = false;
+    // The lines since a begin whose end has not come yet: a block without its end would swallow what follows.
+    let mut inside: Option<String> = None;
     let mut is_placed = false;
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end_matches(['\n', '\r']);
         if bare == begin {
-            is_inside = true;
+            out.push_str(&inside.replace(String::new()).unwrap_or_default());
             if !is_placed {
                 out.push_str(&block);
                 is_placed = true;
             }
-        } else if bare == end && is_inside {
-            is_inside = false;
-        } else if !is_inside {
+        } else if bare == end && inside.is_some() {
+            inside = None;
+        } else if let Some(inside) = &mut inside {
+            inside.push_str(line);
+        } else {
             out.push_str(line);
         }
     }
-    // A block without its end would swallow what follows: what is behind a lone begin is kept.
-    if is_inside {
-        let at = text.rfind(&begin).map_or(text.len(), |at| at + begin.len());
-        out.push_str(text[at..].trim_start_matches(['\r', '\n']));
-    }
+    out.push_str(&inside.unwrap_or_default());
     if !is_placed && !block.is_empty() {
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
@@ -41,12 +40,14 @@ pub(crate) fn with(text: &str, name: &str, lines: &[String]) -> String {
     out
 }
 
-/// The lines of the block that is there.
+/// The lines of the block that is there, with its end.
 pub(crate) fn find(text: &str, name: &str) -> Option<Vec<String>> {
     let (begin, end) = markers(name);
-    let mut lines = text.lines().skip_while(|line| *line != begin);
-    lines.next()?;
-    Some(lines.take_while(|line| *line != end).map(str::to_owned).collect())
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| *line == begin)? + 1;
+    let inside = lines.get(first..)?;
+    let inside = inside.get(..inside.iter().position(|line| *line == end)?)?;
+    Some(inside.iter().map(ToString::to_string).collect())
 }
 
 fn markers(name: &str) -> (String, String) {
@@ -89,6 +90,11 @@ mod tests {
             with(text, "x", &lines(&["new"])),
             "a\n# BEGIN airlock x\nnew\n# END airlock x\nb\nc\n"
         );
+        assert_eq!(find(text, "x"), None);
+        let longer = "# BEGIN airlock x\nb\n# see # BEGIN airlock x2\nc\n";
+        assert_eq!(with(longer, "x", &[]), "b\n# see # BEGIN airlock x2\nc\n");
+        let twice = "# BEGIN airlock x\nb\n# BEGIN airlock x\nold\n# END airlock x\n";
+        assert_eq!(with(twice, "x", &[]), "b\n");
     }
 
     proptest! {

@@ -50,7 +50,10 @@ impl Node {
     /// The content of a file, its links followed inside of the node; none where there is no file. More than `limit`
     /// bytes are an error.
     pub fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Option<Vec<u8>>, NodeError> {
-        let path = self.resolve(path.as_ref(), true)?;
+        let path = match self.tree {
+            Some(_) => self.resolve(path.as_ref(), true)?,
+            None => path.as_ref().to_owned(),
+        };
         let failed = |error| Err(NodeError::io("reading the file", &path)(error));
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -81,9 +84,10 @@ impl Node {
         if !path.is_absolute() {
             return Err(NodeError::Path(path.to_owned()));
         }
-        let Some(tree) = &self.tree else {
+        if self.is_machine() && !follow_last {
             return Ok(path.to_owned());
-        };
+        }
+        let tree = self.root();
         let mut left: VecDeque<OsString> = parts(path);
         let mut inside: Vec<OsString> = Vec::new();
         let mut links = 0;
@@ -151,6 +155,23 @@ mod tests {
         assert_eq!(node.read("/secret", 10).unwrap(), None);
         assert!(matches!(node.path("/loop/x"), Err(NodeError::Path(_))));
         assert!(matches!(node.path("x"), Err(NodeError::Path(_))));
+    }
+
+    #[test]
+    fn links_of_the_machine_are_followed_to_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        fs::create_dir(real.join("static")).unwrap();
+        fs::write(real.join("static/hosts"), "a").unwrap();
+        symlink("static/hosts", real.join("hosts")).unwrap();
+        let node = Node::machine();
+        assert_eq!(node.path(real.join("hosts")).unwrap(), real.join("hosts"));
+        assert_eq!(
+            node.followed(real.join("hosts")).unwrap(),
+            real.join("static/hosts")
+        );
+        assert_eq!(node.followed(real.join("none")).unwrap(), real.join("none"));
+        assert_eq!(node.read(real.join("hosts"), 1).unwrap().unwrap(), b"a");
     }
 
     #[test]

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 /// Where commands are looked for; not the caller's own path, which may lead anywhere.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -13,6 +18,8 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const MAX_OUTPUT: u64 = 1 << 20;
 /// The lines of an error that are told.
 const TOLD_LINES: usize = 6;
+/// How often it is looked whether somebody wants to stop.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs commands of the system.
 #[derive(Clone, Debug)]
@@ -20,6 +27,7 @@ pub struct Runner {
     path: String,
     env: BTreeMap<String, String>,
     limit: Duration,
+    stop: Option<Arc<AtomicBool>>,
 }
 
 /// How a command ended.
@@ -56,6 +64,9 @@ pub enum RunError {
         /// How long it had.
         limit: Duration,
     },
+    /// It was ended, since the caller wants to stop.
+    #[error("the command was interrupted: {0}")]
+    Stopped(String),
     /// It failed.
     #[error("{program} ended with {}{}", code.map_or("a signal".to_owned(), |code| format!("code {code}")), told(said))]
     Failed {
@@ -88,6 +99,7 @@ impl Default for Runner {
             path: PATH.to_owned(),
             env: BTreeMap::new(),
             limit: Duration::from_mins(1),
+            stop: None,
         }
     }
 }
@@ -114,6 +126,13 @@ impl Runner {
         self
     }
 
+    /// The same, its commands ended as soon as the flag is set.
+    #[must_use]
+    pub fn stop(mut self, stop: Option<Arc<AtomicBool>>) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// Runs a command to its end and returns what it printed, however it ended.
     pub fn run(&self, program: &str, args: &[&str]) -> Result<Output, RunError> {
         let io = |source: std::io::Error| {
@@ -135,23 +154,33 @@ impl Runner {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C is for the caller, who ends what was begun: a package manager must not die half way.
+            .process_group(0)
             .spawn()
             .map_err(io)?;
-        let id = child.id();
+        let pid = Pid::from_child(&child);
+        // Names this process also when its number is somebody else's by then.
+        let handle = pidfd_open(pid, PidfdFlags::empty());
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
         let (done, ended) = mpsc::channel();
         thread::spawn(move || done.send(child.wait()));
-        let status = match ended.recv_timeout(self.limit) {
+        let status = match self.wait(&ended) {
             Ok(status) => status.map_err(io)?,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
-                    // Not reaped yet, since nothing came back, so that the number is still its own.
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
-                return Err(RunError::TooLong {
-                    program: program.to_owned(),
-                    limit: self.limit,
+            Err(is_stopped) => {
+                let _ = match handle {
+                    Ok(handle) => pidfd_send_signal(handle, Signal::KILL),
+                    // A kernel without handles. Nothing came back, so that the number is still its own.
+                    Err(_) => kill_process(pid, Signal::KILL),
+                };
+                let program = program.to_owned();
+                return Err(if is_stopped {
+                    RunError::Stopped(program)
+                } else {
+                    RunError::TooLong {
+                        program,
+                        limit: self.limit,
+                    }
                 });
             }
         };
@@ -162,6 +191,33 @@ impl Runner {
             stdout: stdout.recv_timeout(patience).unwrap_or_default(),
             stderr: stderr.recv_timeout(patience).unwrap_or_default(),
         })
+    }
+
+    /// How the command ended, or else whether that is because somebody wants to stop.
+    fn wait(
+        &self,
+        ended: &mpsc::Receiver<std::io::Result<ExitStatus>>,
+    ) -> Result<std::io::Result<ExitStatus>, bool> {
+        let begun = Instant::now();
+        loop {
+            let left = self.limit.saturating_sub(begun.elapsed());
+            let slice = if self.stop.is_some() { left.min(LOOK) } else { left };
+            match ended.recv_timeout(slice) {
+                Ok(status) => return Ok(status),
+                Err(RecvTimeoutError::Disconnected) => return Err(false),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self
+                .stop
+                .as_ref()
+                .is_some_and(|stop| stop.load(Ordering::Relaxed))
+            {
+                return Err(true);
+            }
+            if begun.elapsed() >= self.limit {
+                return Err(false);
+            }
+        }
     }
 
     /// Runs a command that must end with 0, and returns what it printed.
@@ -220,6 +276,10 @@ mod tests {
             lines,
             ["LC_ALL=C".to_owned(), format!("PATH={PATH}"), "X=y".to_owned()]
         );
+        // Process and group are the same.
+        let stat = runner.succeed("cat", &["/proc/self/stat"]).unwrap();
+        let fields: Vec<&str> = stat.split(' ').collect();
+        assert_eq!(fields[0], fields[4]);
         let error = runner.succeed("sh", &["-c", "echo why >&2; exit 3"]).unwrap_err();
         assert_eq!(error.to_string(), "sh ended with code 3: why");
         assert!(matches!(
@@ -231,5 +291,21 @@ mod tests {
             slow.run("sleep", &["20"]),
             Err(RunError::TooLong { .. })
         ));
+    }
+
+    #[test]
+    fn a_command_ends_when_somebody_wants_to_stop() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let runner = Runner::default().stop(Some(Arc::clone(&stop)));
+        assert_eq!(runner.succeed("echo", &["a"]).unwrap(), "a\n");
+        let begun = Instant::now();
+        let setter = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            stop.store(true, Ordering::Relaxed);
+        });
+        let error = runner.run("sleep", &["50"]).unwrap_err();
+        assert!(matches!(error, RunError::Stopped(_)), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        setter.join().unwrap();
     }
 }

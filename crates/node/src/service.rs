@@ -1,5 +1,7 @@
 //! Services of systemd and OpenRC.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,9 +59,14 @@ impl ServiceManager {
         }
     }
 
-    /// Starts it, again if it runs.
-    pub(crate) fn restart(self, unit: &str, wait: Duration) -> Result<(), NodeError> {
-        let runner = Runner::default().limit(wait);
+    /// Starts it, again if it runs. With the flag set, it is not waited for any more; the manager goes on starting it.
+    pub(crate) fn restart(
+        self,
+        unit: &str,
+        wait: Duration,
+        stop: Option<Arc<AtomicBool>>,
+    ) -> Result<(), NodeError> {
+        let runner = Runner::default().limit(wait).stop(stop);
         match self {
             Self::Systemd => {
                 // A unit that failed too often is not started otherwise.
@@ -69,7 +76,10 @@ impl ServiceManager {
             Self::OpenRc => runner.succeed("rc-service", &["--", unit, "restart"]),
         }
         .map(drop)
-        .map_err(|source| self.not_ready(unit, source))?;
+        .map_err(|source| match source {
+            RunError::Stopped(_) => NodeError::StillStarting(unit.to_owned()),
+            source => self.not_ready(unit, source),
+        })?;
         if self.is_active(unit)? {
             return Ok(());
         }

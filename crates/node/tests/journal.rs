@@ -266,6 +266,94 @@ fn what_somebody_changed_since_is_saved() {
     assert_eq!(read("etc/rancher/k3s/mine"), "mine");
 }
 
+/// What somebody put in the place of a link, of a file, or of something that was to be gone, is theirs.
+#[test]
+fn what_somebody_put_in_its_place_is_saved() {
+    let folder = furnished();
+    let root = folder.path();
+    let node = Node::tree(root);
+    let undo = |told: &mut Vec<String>| {
+        Journal::open(&node)
+            .unwrap()
+            .undo(None, &mut |event| {
+                if let Event::Saved(_) | Event::Left(..) = event {
+                    told.push(format!("{event:?}"));
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+    };
+    let put = || {
+        Journal::open(&node)
+            .unwrap()
+            .apply("install", &changes(), &mut go_on)
+            .unwrap();
+        fs::remove_file(root.join("usr/local/bin/ctr")).unwrap();
+        fs::write(root.join("usr/local/bin/ctr"), "their own").unwrap();
+        fs::remove_file(root.join("usr/local/bin/k3s")).unwrap();
+        symlink("/opt/k3s", root.join("usr/local/bin/k3s")).unwrap();
+        fs::write(root.join("etc/old"), "new").unwrap();
+        fs::remove_file(root.join("etc/conf")).unwrap();
+        fs::create_dir(root.join("etc/conf")).unwrap();
+        fs::write(root.join("etc/conf/part"), "split up").unwrap();
+    };
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    put();
+    let mut told = Vec::new();
+    undo(&mut told);
+    let saved = told.iter().filter(|event| event.starts_with("Saved")).count();
+    assert_eq!((saved, told.len()), (4, 6), "{told:?}");
+    assert!(told[3].contains("folder /usr/local/bin"), "{told:?}");
+    assert_eq!(read("usr/local/bin/ctr.airlock-saved"), "their own");
+    assert_eq!(
+        fs::read_link(root.join("usr/local/bin/k3s.airlock-saved")).unwrap(),
+        Path::new("/opt/k3s")
+    );
+    assert_eq!(read("etc/old"), "old");
+    assert_eq!(read("etc/old.airlock-saved"), "new");
+    assert_eq!(read("etc/conf"), "theirs");
+    assert_eq!(read("etc/conf.airlock-saved/part"), "split up");
+    assert!(!root.join("usr/local/bin/ctr").exists());
+    // The second time, what was saved the first time is still there.
+    put();
+    fs::write(root.join("usr/local/bin/ctr"), "another one").unwrap();
+    undo(&mut Vec::new());
+    assert_eq!(read("usr/local/bin/ctr.airlock-saved"), "their own");
+    assert_eq!(read("usr/local/bin/ctr.airlock-saved-2"), "another one");
+}
+
+#[test]
+fn lines_are_written_where_a_link_leads_to_and_for_the_same_owner() {
+    let folder = furnished();
+    let root = folder.path();
+    fs::rename(root.join("etc/hosts"), root.join("run/hosts")).unwrap();
+    symlink("/run/hosts", root.join("etc/hosts")).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(root.join("run/hosts"), Some(12), Some(34)).unwrap();
+    }
+    let before = snapshot(root);
+    let node = Node::tree(root);
+    let change = [lines("/etc/hosts", "site", &["10.0.0.1 a"])];
+    // A run that is cut off while it writes leaves half a file, which the next one takes away.
+    let cut = Journal::open(&node)
+        .unwrap()
+        .apply("install", &change, &mut cut_off(1));
+    assert!(cut.is_err());
+    fs::write(root.join("run/.hosts.airlock-1"), "half").unwrap();
+    let mut journal = Journal::open(&node).unwrap();
+    assert_eq!(journal.changes().count(), 1);
+    assert!(!root.join("run/.hosts.airlock-1").exists());
+    journal.apply("install", &change, &mut go_on).unwrap();
+    let facts = fs::metadata(root.join("run/hosts")).unwrap();
+    if is_root {
+        assert_eq!((facts.uid(), facts.gid()), (12, 34));
+    }
+    assert!(fs::symlink_metadata(root.join("etc/hosts")).unwrap().is_symlink());
+    journal.undo(None, &mut go_on).unwrap();
+    assert_eq!(snapshot(root), before);
+}
+
 #[test]
 fn changes_by_one_are_undone_without_those_of_another() {
     let folder = furnished();

@@ -158,10 +158,12 @@ impl Context {
     /// An option of k3s' own configuration that the site sets.
     pub(crate) fn option(&self, name: &str) -> Option<&serde_json::Value> {
         let cluster = &self.site()?.cluster;
-        let of_agent = (!self.is_server())
-            .then(|| cluster.agent_config.get(name))
-            .flatten();
-        of_agent.or_else(|| cluster.config.get(name))
+        let options = if self.is_server() {
+            &cluster.config
+        } else {
+            &cluster.agent_config
+        };
+        options.get(name)
     }
 
     /// Whether a list among the options holds this item: `kubelet-arg`, `fail-swap-on=false`.
@@ -186,7 +188,11 @@ impl Context {
     pub(crate) fn flannel_backend(&self) -> &str {
         self.site()
             .and_then(|site| site.cluster.flannel_backend.as_deref())
-            .or_else(|| self.option("flannel-backend").and_then(|value| value.as_str()))
+            .or_else(|| {
+                // Agents learn it from the servers.
+                let given = self.site()?.cluster.config.get("flannel-backend");
+                given.and_then(serde_json::Value::as_str)
+            })
             .unwrap_or("vxlan")
     }
 

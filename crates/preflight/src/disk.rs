@@ -17,7 +17,8 @@ use crate::read::mounts;
 
 /// What k3s without anything else unpacks and pulls: programs, and the images of its own.
 const LEAST: u64 = 2 << 30;
-/// Below this part of the disk the kubelet puts pods out (`nodefs.available<5%`, which k3s sets).
+/// Below this part of the disk the kubelet puts pods out (`imagefs.available<5%,nodefs.available<5%`:
+/// k3s, `pkg/daemons/agent`, `eviction-hard`).
 const EVICTION_PERCENT: u64 = 5;
 /// What etcd wants of 99 of 100 writes.
 const ETCD: Duration = Duration::from_millis(10);

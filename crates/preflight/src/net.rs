@@ -199,15 +199,18 @@ fn taken(context: &Context) -> Vec<(String, Addresses)> {
     taken
 }
 
-/// Files that the units of k3s take variables from.
-const ENVIRONMENT: [&str; 7] = [
+/// Files that the units of k3s take variables from, for systemd and OpenRC.
+const ENVIRONMENT: [&str; 10] = [
     "/etc/default/k3s",
     "/etc/default/k3s-agent",
     "/etc/sysconfig/k3s",
     "/etc/sysconfig/k3s-agent",
     "/etc/systemd/system/k3s.service.env",
     "/etc/systemd/system/k3s-agent.service.env",
+    "/etc/conf.d/k3s",
+    "/etc/conf.d/k3s-agent",
     "/etc/rancher/k3s/k3s.env",
+    "/etc/rancher/k3s/k3s-agent.env",
 ];
 
 /// A proxy between the nodes themselves breaks a cluster in ways that nobody understands.

@@ -1,4 +1,6 @@
 //! Ports that k3s binds: are they free, and who has them?
+//!
+//! Which they are: docs.k3s.io, "Requirements", sections "Inbound Rules for K3s Nodes" and "Local Ports".
 
 use std::fs;
 use std::io::ErrorKind;
@@ -56,7 +58,7 @@ pub(crate) fn outer(context: &Context) -> Outcome {
 pub(crate) fn local(context: &Context) -> Outcome {
     use Protocol::Tcp;
     let mut wanted: Vec<Wanted> = vec![
-        (Tcp, 6444, "API server's inner port"),
+        (Tcp, inner_port(context), "API server's inner port"),
         (Tcp, 10010, "containerd's streams"),
         (Tcp, 10248, "kubelet's health"),
         (Tcp, 10249, "kube-proxy's metrics"),
@@ -76,10 +78,25 @@ pub(crate) fn local(context: &Context) -> Outcome {
 }
 
 fn api_port(context: &Context) -> u16 {
-    let port = context.option("https-listen-port");
-    port.and_then(serde_json::Value::as_u64)
-        .and_then(|port| port.try_into().ok())
-        .unwrap_or(6443)
+    port(context, "https-listen-port").unwrap_or(6443)
+}
+
+/// On a server the API server itself, one above the port that it shares with k3s (k3s, `pkg/daemons/control/server.go`,
+/// `defaults`); on an agent what passes requests on to servers (docs.k3s.io, "k3s agent", `--lb-server-port`).
+fn inner_port(context: &Context) -> u16 {
+    if context.is_server() {
+        port(context, "apiserver-port").unwrap_or_else(|| api_port(context).saturating_add(1))
+    } else {
+        port(context, "lb-server-port").unwrap_or(6444)
+    }
+}
+
+/// A port that the site gives, as a number or, since YAML has many ways, as a text.
+fn port(context: &Context, option: &str) -> Option<u16> {
+    match context.option(option)? {
+        serde_json::Value::String(text) => text.parse().ok(),
+        value => value.as_u64()?.try_into().ok(),
+    }
 }
 
 fn check(context: &Context, wanted: &[Wanted], loopback: bool) -> Outcome {

@@ -254,6 +254,14 @@ fn ports_by_role_and_settings() {
     machine.is_well();
     machine.write("proc/net/tcp", &tcp(10248, "0100007F"));
     machine.only("ports.local", Status::Fail, "TCP 10248");
+    // The API server's own port follows the one that it is reached at.
+    machine.write("proc/net/tcp", &tcp(7444, "0100007F"));
+    machine.is_well();
+    machine.site("cluster: {config: {https-listen-port: 7443}}");
+    machine.only("ports.local", Status::Fail, "TCP 7444 (API server's inner port)");
+    machine.site("");
+    machine.write("proc/net/tcp", &tcp(10248, "0100007F"));
+    machine.only("ports.local", Status::Fail, "TCP 10248");
     // A k3s that was installed by Airlock may have them.
     machine.process(7, "k3s-server", "/usr/local/bin/k3s server\0");
     machine.settings.is_installed = true;
@@ -444,6 +452,11 @@ fn memory_processors_and_swap() {
     machine.write("proc/swaps", swaps);
     machine.only("machine.swap", Status::Fail, "/swap.img (2.0 GiB)");
     machine.site("cluster: {config: {kubelet-arg: [fail-swap-on=false]}}");
+    machine.is_well();
+    // What is written for servers, agents do not read.
+    machine.settings.role = Role::Agent;
+    machine.only("machine.swap", Status::Fail, "/swap.img (2.0 GiB)");
+    machine.site("cluster: {agentConfig: {kubelet-arg: [fail-swap-on=false]}}");
     machine.is_well();
 }
 

@@ -32,7 +32,7 @@ use crate::manifests::ReadError;
 use crate::reply::{self, Reply};
 use sets::{Gathered, Held, gather};
 
-pub use sets::{Offer, offers};
+pub use sets::{Offer, UnsignedError, offers, unsigned};
 
 /// How far a release is dated back: more than a client's clock is ever late.
 const BACKDATED: SignedDuration = SignedDuration::from_hours(36);
@@ -173,14 +173,16 @@ impl Past {
     }
 }
 
+/// The date that clients are shown, whose clocks may be late.
+fn backdated(date: Timestamp) -> Timestamp {
+    date.saturating_sub(BACKDATED).unwrap_or(date)
+}
+
 /// The repository as clients see it, with what those need that have begun with the one before.
 fn make(now: Gathered, before: Option<Gathered>, key: &RepositoryKey) -> Result<Repository, String> {
     let description = {
         let mut description = now.description;
-        description.date = description
-            .date
-            .saturating_sub(BACKDATED)
-            .unwrap_or(description.date);
+        description.date = backdated(description.date);
         description
     };
     let unsigned = write(&description, now.entries).map_err(|error| problem(&error))?;

@@ -48,7 +48,7 @@ mod server;
 mod stall;
 mod v2;
 
-pub use apt::{Offer, offers};
+pub use apt::{Offer, UnsignedError, offers, unsigned};
 pub use config::{AccessLog, AccessRecord, Config, KeySource, Limits, VerifyPassword};
 pub use manifests::ReadError;
 pub use server::{BindError, Server};

@@ -8,9 +8,6 @@ use url::Url;
 
 use crate::error::Cause;
 
-/// Stands for the site itself in references to things that came from no registry.
-const LOCAL: &str = "airlock.local";
-
 /// An image of a folder or archive: its own full name where it has one, else `airlock.local/images/…`.
 pub(crate) fn of_local_image(image: &ImageSource, known: Option<&str>) -> Result<Reference, Cause> {
     let (path, asked) = match image {
@@ -29,7 +26,7 @@ pub(crate) fn of_local_image(image: &ImageSource, known: Option<&str>) -> Result
     }
     let stem = file_stem(path);
     let tag = asked.or(known).unwrap_or("latest");
-    make(LOCAL, &["images", &stem], tag)
+    make(Host::OWN, &["images", &stem], tag)
 }
 
 /// A name that is a reference with a registry. `docker save` leaves out `docker.io`, others do not.
@@ -67,41 +64,41 @@ pub(crate) fn of_repository_chart(repo: &Url, name: &str, tag: &str) -> Result<R
     } else {
         let mut local = vec!["charts", host.as_str()];
         local.append(&mut parts);
-        make(LOCAL, &local, tag)
+        make(Host::OWN, &local, tag)
     }
 }
 
 /// A chart from a folder.
 pub(crate) fn of_local_chart(name: &str, tag: &str) -> Result<Reference, Cause> {
-    make(LOCAL, &["charts", name], tag)
+    make(Host::OWN, &["charts", name], tag)
 }
 
 /// The files of a component.
 pub(crate) fn of_files(component: &str, version: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["files"];
     parts.extend(component.split('/'));
-    make(LOCAL, &parts, version)
+    make(Host::OWN, &parts, version)
 }
 
 /// What a component installs.
 pub(crate) fn of_deployment(component: &str, version: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["deployments"];
     parts.extend(component.split('/'));
-    make(LOCAL, &parts, version)
+    make(Host::OWN, &parts, version)
 }
 
 /// A k3s release of a component.
 pub(crate) fn of_k3s(component: &str, release: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["k3s"];
     parts.extend(component.split('/'));
-    make(LOCAL, &parts, release)
+    make(Host::OWN, &parts, release)
 }
 
 /// Packages: the component and the distribution.
 pub(crate) fn of_packages(name: &str) -> Result<Reference, Cause> {
     let mut parts = vec!["packages"];
     parts.extend(name.split('/'));
-    make(LOCAL, &parts, "latest")
+    make(Host::OWN, &parts, "latest")
 }
 
 /// A reference from parts that are made to fit: lower case, everything unusual replaced by `-`.

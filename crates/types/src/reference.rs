@@ -80,6 +80,14 @@ pub struct Host(Box<str>);
 text_newtype!(Host);
 
 impl Host {
+    /// Stands for the site itself in references to things that came from no registry; no client asks for it.
+    pub const OWN: &'static str = "airlock.local";
+
+    /// Whether it is [`Host::OWN`].
+    pub fn is_own(&self) -> bool {
+        self.as_str() == Self::OWN
+    }
+
     /// The host without its port.
     pub fn name(&self) -> &str {
         match self.0.rfind(':') {

@@ -10,7 +10,9 @@ use airlock_tests::command::{Output, run_within};
 use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
+mod authority;
 mod charts;
+mod packages;
 mod real;
 pub(crate) mod release;
 mod secrets;
@@ -371,38 +373,81 @@ fn killed_at_every_step_uninstalling_goes_on() {
 fn interrupted_it_ends_soon_and_goes_on_later() {
     let Some(machine) = Machine::start() else { return };
     let before = machine.snapshot();
-    machine.fail("hang");
-    let mut command = machine.install_command(&["--wait", "90s"]);
-    // As a terminal does it, the signal goes to everything that was started.
-    let child = command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    assert!(
-        machine
-            .host
-            .wait_until(Duration::from_mins(1), |_| !machine.starts().is_empty())
+    // As a terminal does it, the signal goes to everything that was started; as a supervisor does, to airlock alone.
+    for is_alone in [false, true] {
+        machine.fail("hang");
+        let starts = machine.starts().len();
+        let mut command = machine.install_command(&["--wait", "90s"]);
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert!(
+            machine
+                .host
+                .wait_until(Duration::from_mins(1), |_| machine.starts().len() > starts)
+        );
+        let asked = Instant::now();
+        if is_alone {
+            let processes = machine.host.processes();
+            let is_airlock = |command: &str| command.starts_with("/srv/share/airlock");
+            let airlock = processes.iter().find(|process| is_airlock(&process.command));
+            let number = airlock.unwrap().number.to_string();
+            machine
+                .host
+                .succeed(&["sh", "-c", &format!("kill -INT {number}")]);
+        } else {
+            let group = format!("-{}", child.id());
+            succeeds(&run_within(
+                Command::new("kill").args(["-INT", "--", &group]),
+                Stdio::null(),
+                LIMIT,
+            ));
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{text}");
+        if is_alone {
+            assert!(text.contains("it is still being started: k3s.service"), "{text}");
+            assert!(text.contains("run the same command again"), "{text}");
+        }
+        machine.fail("");
+        succeeds(&machine.install(&[]));
+        assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
+        succeeds(&machine.uninstall());
+        assert_eq!(before.diff(&machine.snapshot()), "");
+    }
+}
+
+/// Repairs of `preflight` are undone, and a k3s that somebody else has installed goes on.
+#[test]
+fn a_k3s_of_somebody_else_is_left_alone() {
+    let Some(machine) = Machine::start() else { return };
+    let host = &machine.host;
+    let put = |path: &str, text: &str| {
+        let path = host.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("/etc/rancher/k3s/config.yaml", "data-dir: /var/lib/rancher/k3s\n");
+    let shim = "/var/lib/rancher/k3s/data/1/bin/containerd-shim-runc-v2";
+    put(shim, "");
+    host.succeed(&["cp", "/bin/sleep", shim]);
+    host.succeed(&["chmod", "755", shim]);
+    host.succeed(&["systemd-run", "--unit=theirs", shim, "600"]);
+    put(
+        "/var/lib/airlock/node/journal",
+        "{\"is\":\"begin\",\"version\":1,\"made\":[]}\n\
+         {\"is\":\"change\",\"number\":1,\"by\":\"preflight\",\"title\":\"a repair\",\"undo\":{\"how\":\"nothing\"}}\n\
+         {\"is\":\"made\",\"number\":1}\n",
     );
-    let asked = Instant::now();
-    let group = format!("-{}", child.id());
-    assert!(
-        Command::new("kill")
-            .args(["-INT", "--", &group])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let output = child.wait_with_output().unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
-    assert!(!output.status.success());
-    machine.fail("");
-    succeeds(&machine.install(&[]));
-    assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
-    succeeds(&machine.uninstall());
-    assert_eq!(before.diff(&machine.snapshot()), "");
+    let text = succeeds(&machine.uninstall());
+    assert!(text.contains("1 changes undone"), "{text}");
+    assert_eq!(host.property("theirs", "ActiveState"), "active");
 }
 
 #[test]

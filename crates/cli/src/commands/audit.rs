@@ -6,20 +6,18 @@
 mod content;
 mod report;
 
-use airlock_bundle::BundleFile;
 use airlock_content::{Event, GenerationView, Reporter};
 use airlock_ospkg::deb::chain::audit::{Claim, Status, audit};
 use airlock_ospkg::openpgp::{Keyring, Policy};
 use airlock_spec::packages::{DebPackage, DebRepository};
-use airlock_store::Store;
-use anyhow::Context;
 use jiff::Timestamp;
 
 use self::content::{Content, Set};
 use self::report::{Keys, Package, Release, Report, SetReport, Signed};
 use crate::args::{AuditArgs, Global};
 use crate::failure::{Failure, Result};
-use crate::{bundles, files, keys, print, progress};
+use crate::opened::{self, Verify};
+use crate::{files, print, progress};
 
 /// More than any keyring has.
 const KEYRING_LIMIT: u64 = 16 << 20;
@@ -27,24 +25,10 @@ const KEYRING_LIMIT: u64 = 16 << 20;
 const SIGNING_TAKES: u32 = 24 * 60 * 60;
 
 pub(crate) fn run(args: &AuditArgs, global: &Global) -> Result {
-    let facts = std::fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
+    let view = opened::open(&args.path, &args.bundle, "audited", Verify::Signatures)?;
     let given = keyring(args)?;
     let reporter = progress::reporter(global);
-    let report = if facts.is_dir() {
-        walk(&Store::open(&args.path)?, given.as_ref(), args.at, &*reporter)?
-    } else {
-        if args.bundle.keys.is_empty() {
-            return Err(Failure::from(anyhow::anyhow!(
-                "a bundle is audited only with a key that it must be signed by"
-            ))
-            .hint("add --key PUBLIC_KEY"));
-        }
-        let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
-        let bundle =
-            BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
-        walk(&bundle, given.as_ref(), args.at, &*reporter)?
-    };
+    let report = walk(&view, given.as_ref(), args.at, &*reporter)?;
     if report.sets.is_empty() {
         return Err(Failure::from(anyhow::anyhow!(
             "there are no OS packages to audit: {}",

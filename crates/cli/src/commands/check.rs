@@ -9,39 +9,22 @@ mod report;
 
 use std::path::Path;
 
-use airlock_bundle::BundleFile;
 use airlock_closure::{AgainError, Blobs, Held, HeldError, SiteValues, again, compare, missing};
 use airlock_content::GenerationView;
-use airlock_store::Store;
-use anyhow::Context;
 
 use self::cluster::Seen;
 use self::report::{Checked, Report};
 use crate::args::{CheckArgs, Global};
 use crate::failure::{Failure, Result};
-use crate::{bundles, cluster as clusters, files, keys, print};
+use crate::opened::{self, Verify};
+use crate::{cluster as clusters, files, print};
 
 /// What is enough for values.
 const MAX_VALUES: u64 = 64 << 20;
 
 pub(crate) fn run(args: &CheckArgs, global: &Global) -> Result {
-    let facts = std::fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
-    let values = values(&args.values)?;
-    let report = if facts.is_dir() {
-        check(&Store::open(&args.path)?, args, &values)?
-    } else {
-        if args.bundle.keys.is_empty() {
-            return Err(Failure::from(anyhow::anyhow!(
-                "a bundle is checked only with a key that it must be signed by"
-            ))
-            .hint("add --key PUBLIC_KEY"));
-        }
-        let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
-        let bundle =
-            BundleFile::open(&args.path, &policy).map_err(|error| bundles::refused(&args.path, error))?;
-        check(&bundle, args, &values)?
-    };
+    let view = opened::open(&args.path, &args.bundle, "checked", Verify::Signatures)?;
+    let report = check(&view, args, &values(&args.values)?)?;
     print::result(global, &report, || report.text(global.verbose > 0))?;
     if report.established {
         return Ok(());

@@ -1,38 +1,24 @@
 //! `airlock export`: images as one archive.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use airlock_content::{Event, GenerationView};
 use airlock_export::{Archive, ExportError, Exported, LeftOut, images};
-use airlock_hash::Engine;
-use airlock_store::Store;
 use airlock_types::{ByteSize, Digest};
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::args::{ExportArgs, Global};
 use crate::failure::{Exit, Failure, Result};
-use crate::{keys, print, progress};
+use crate::opened::{self, Verify};
+use crate::{print, progress};
 
 pub(crate) fn run(args: &ExportArgs, global: &Global) -> Result {
-    let facts = fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
-    if facts.is_dir() {
-        return export(args, global, &Arc::new(Store::open(&args.path)?));
-    }
-    if args.bundle.keys.is_empty() {
-        return Err(Failure::from(anyhow::anyhow!(
-            "images are exported from a bundle only with a key that it must be signed by"
-        ))
-        .hint("add --key PUBLIC_KEY"));
-    }
-    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
-    let bundle =
-        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
-    export(args, global, &Arc::new(bundle))
+    let view = opened::open(&args.path, &args.bundle, "exported from", Verify::Content(global))?;
+    export(args, global, &Arc::new(view))
 }
 
 #[derive(Serialize)]

@@ -2,21 +2,22 @@
 
 mod archive;
 mod charts;
+mod packages;
 mod report;
 mod secrets;
 pub(super) mod watch;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use airlock_content::GenerationView;
-use airlock_hash::Engine;
-use airlock_installer::{Contents, ContentsError, Machine, PlanError, Role, Secrets, Wanted, plan};
-use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, PackageManager, ServiceManager};
+use airlock_installer::{
+    Contents, ContentsError, LeafError, Machine, PlanError, Role, Secrets, Wanted, leaves, plan,
+};
+use airlock_node::{Change, Content, Journal, Node, NodeError, Outcome, ServiceManager};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
-use airlock_store::Store;
 use anyhow::Context;
 
 use self::charts::Cluster;
@@ -24,33 +25,20 @@ use self::report::{Line, Report};
 use self::watch::Watch;
 use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
-use crate::{files, interrupt, keys, print, progress, sites};
+use crate::opened::{self, Verify};
+use crate::{files, interrupt, print, sites};
 
-/// Where the mirror's authority is trusted from on nodes with apt, before any package comes.
-const MIRROR_CA: &str = "/usr/local/share/ca-certificates/airlock-mirror.crt";
 /// The name under which changes stand in the journal.
-const BY: &str = "install";
+pub(super) const BY: &str = "install";
 
 pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
-    let facts = std::fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
-    if facts.is_dir() {
-        return install(args, global, Arc::new(Store::open(&args.path)?));
-    }
-    if args.bundle.keys.is_empty() {
-        return Err(Failure::from(anyhow::anyhow!(
-            "a bundle is installed from only with a key that it must be signed by"
-        ))
-        .hint("add --key PUBLIC_KEY"));
-    }
-    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
-    let bundle =
-        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
-    install(args, global, Arc::new(bundle))
-}
-
-fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, view: Arc<V>) -> Result {
-    let contents = Contents::new(view);
+    let view = opened::open(
+        &args.path,
+        &args.bundle,
+        "installed from",
+        Verify::Content(global),
+    )?;
+    let contents = Contents::new(Arc::new(view));
     let release = contents.release(args.release.as_deref()).map_err(no_release)?;
     let site = site(args)?;
     let node = node(args.root.as_deref())?;
@@ -60,7 +48,17 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
         NodeRole::Server => Role::Server,
         NodeRole::Agent => Role::Agent,
     };
-    let changes = changes(args, role, &contents, &release, &site, &node, &machine, &secrets)?;
+    let changes = changes(&Asked {
+        args,
+        global,
+        role,
+        contents: &contents,
+        release: &release,
+        site: &site,
+        node: &node,
+        machine: &machine,
+        secrets: &secrets,
+    })?;
     // Charts belong to the cluster: the first server installs them, those that join it find them there.
     let waves = if role == Role::Server && site.cluster.server.is_none() && !args.no_charts {
         let plan = charts::plan(&contents, &site, &secrets)?;
@@ -96,7 +94,7 @@ fn install<V: GenerationView + 'static>(args: &InstallArgs, global: &Global, vie
     let lines = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
         let mut lines = Vec::new();
-        let mut journal = Journal::open(&node).map_err(failed)?;
+        let mut journal = Journal::open(&node).map_err(failed)?.stopped_by(Arc::clone(stop));
         let mut apply = |changes: &[Change]| -> Result {
             let outcomes = journal
                 .apply(BY, changes, &mut |event| watch.see(event))
@@ -143,25 +141,35 @@ fn node_name(site: &Site) -> Result<String> {
     Ok(name.trim().to_ascii_lowercase())
 }
 
-/// The plan for this node.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything that a plan is made of, once"
-)]
-fn changes<V: GenerationView + 'static>(
-    args: &InstallArgs,
+/// Everything that a plan is made of.
+struct Asked<'a, V> {
+    args: &'a InstallArgs,
+    global: &'a Global,
     role: Role,
-    contents: &Contents<V>,
-    release: &K3sRelease,
-    site: &Site,
-    node: &Node,
-    machine: &Machine,
-    secrets: &Secrets,
-) -> Result<Vec<Change>> {
+    contents: &'a Contents<V>,
+    release: &'a K3sRelease,
+    site: &'a Site,
+    node: &'a Node,
+    machine: &'a Machine,
+    secrets: &'a Secrets,
+}
+
+/// The plan for this node.
+fn changes<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result<Vec<Change>> {
+    let Asked {
+        args,
+        contents,
+        release,
+        site,
+        node,
+        machine,
+        secrets,
+        ..
+    } = *asked;
     let archive = archive::of(contents, release, site, &machine.platform)?;
     let images_folder = site.cluster.data_dir.join("agent/images");
     let wanted = Wanted {
-        role,
+        role: asked.role,
         site,
         release,
         machine,
@@ -174,7 +182,8 @@ fn changes<V: GenerationView + 'static>(
         )?,
         images: archive.into_iter().collect(),
         hosts: archive::hosts(&**contents.view())?,
-        repository: repository(args, site, machine)?,
+        packages: packages::source(asked)?,
+        leaves: leaves(site, secrets, node, SystemTime::now()).map_err(not_issued)?,
         itself: itself(node, args)?,
         wait: args.wait,
     };
@@ -225,30 +234,6 @@ fn machine(args: &InstallArgs, node: &Node) -> Result<Machine> {
     Ok(machine)
 }
 
-/// How apt finds the packages of the store behind the mirror: with the store's key. A bundle has none, so that a node
-/// installed from one takes packages from where its apt looks already.
-fn repository(args: &InstallArgs, site: &Site, machine: &Machine) -> Result<BTreeMap<PathBuf, String>> {
-    let Some(mirror) = site.mirror.as_ref().filter(|_| args.path.is_dir()) else {
-        return Ok(BTreeMap::new());
-    };
-    if machine.os.packages() != Some(PackageManager::Apt) {
-        return Ok(BTreeMap::new());
-    }
-    let store = Store::open(&args.path)?;
-    let offers = airlock_registry::offers(&store, &*store.generation()?)?;
-    let distro = machine.os.distro();
-    if !offers.contains_key(&distro) {
-        return Ok(BTreeMap::new());
-    }
-    let address = mirror.url.as_str().trim_end_matches('/').parse()?;
-    let ca = mirror.ca.as_ref().map(|_| Path::new(MIRROR_CA));
-    let mut files = super::config_apt::of_store(&args.path, &address, ca)?;
-    // Other distributions are none of this node's matters.
-    let own = PathBuf::from(format!("sources.list.d/airlock-{distro}.sources"));
-    files.retain(|path, _| *path == own || !path.starts_with("sources.list.d"));
-    Ok(files)
-}
-
 /// This program itself: it is what uninstalls, and on the site there may be no other copy.
 fn itself(node: &Node, args: &InstallArgs) -> Result<Option<Content>> {
     if !node.is_machine() || args.platform.is_some() {
@@ -273,6 +258,11 @@ fn no_release(error: ContentsError) -> Failure {
     }
 }
 
+fn not_issued(error: LeafError) -> Failure {
+    let hint = error.hint();
+    Failure::from(error).hint(hint)
+}
+
 fn not_planned(error: PlanError) -> Failure {
     let hint = error.hint();
     Failure::from(error).hint(hint)
@@ -280,8 +270,10 @@ fn not_planned(error: PlanError) -> Failure {
 
 /// The bad end of a change.
 pub(super) fn failed(error: NodeError) -> Failure {
-    if matches!(error, NodeError::Stopped) {
-        return interrupt::interrupted();
+    match error {
+        NodeError::Stopped => return interrupt::interrupted(),
+        NodeError::StillStarting(_) => return interrupt::interrupted_by(error.into()),
+        _ => {}
     }
     let hint = error.hint();
     let failure = Failure::from(error);

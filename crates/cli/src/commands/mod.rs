@@ -27,7 +27,7 @@ mod serve;
 mod shell;
 mod template;
 mod uninstall;
-mod verify;
+pub(crate) mod verify;
 mod views;
 
 use crate::args::{Command, Document, Global};

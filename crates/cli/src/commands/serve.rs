@@ -5,35 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use airlock_content::GenerationView;
-use airlock_hash::Engine;
 use airlock_registry::{AccessRecord, Config, KeySource, Server};
-use airlock_store::Store;
 use airlock_types::Host;
-use anyhow::Context;
 
 use crate::args::{Global, ServeArgs};
 use crate::failure::{Failure, Result};
-use crate::{interrupt, keys, print, progress, repository_key, tls};
+use crate::opened::{self, Verify};
+use crate::{interrupt, print, repository_key, tls};
 
 pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result {
-    let facts = std::fs::metadata(&args.path)
-        .with_context(|| format!("the store or bundle could not be read: {}", args.path.display()))?;
-    if facts.is_dir() {
-        let store = Store::open(&args.path)?;
-        let tls_dir = args.path.join("airlock/tls");
-        return serve(args, global, Arc::new(store), Some(&tls_dir));
-    }
-    if args.bundle.keys.is_empty() {
-        return Err(Failure::from(anyhow::anyhow!(
-            "a bundle is served only with a key that it must be signed by"
-        ))
-        .hint("add --key PUBLIC_KEY"));
-    }
-    let policy = keys::policy(&args.bundle.keys, args.bundle.threshold)?;
     // The whole content is checked before the first byte of it is served.
-    let bundle =
-        super::verify::open_checked(&args.path, &policy, Engine::best(), &progress::reporter(global))?;
-    serve(args, global, Arc::new(bundle), args.tls_dir.as_deref())
+    let view = opened::open(&args.path, &args.bundle, "served", Verify::Content(global))?;
+    let tls_dir = match view.store() {
+        Some(_) => Some(args.path.join("airlock/tls")),
+        None => args.tls_dir.clone(),
+    };
+    serve(args, global, Arc::new(view), tls_dir.as_deref())
 }
 
 fn serve<V: GenerationView + 'static>(

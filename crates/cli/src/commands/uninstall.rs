@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use airlock_installer::runtime;
 use airlock_node::{Journal, Node};
+use airlock_spec::site::Site;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::install::watch::Watch;
-use super::install::{failed, node};
+use super::install::{BY, failed, node};
 use crate::args::{Global, UninstallArgs};
 use crate::failure::Result;
 use crate::{interrupt, print};
@@ -31,6 +33,8 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
     let journal = Journal::read(&node).map_err(failed)?;
     let mut undone: Vec<String> = journal.changes().map(|(_, title)| title.to_owned()).collect();
     undone.reverse();
+    // A k3s that somebody else installed goes on, and its containers with it.
+    let is_installed = journal.changes().any(|(by, _)| by == BY);
     drop(journal);
     if undone.is_empty() && !args.dry_run {
         // What a run leaves that was killed after the last change was undone.
@@ -45,17 +49,17 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
         };
         return print::result(global, &report, || text(&report));
     }
-    let data = data_folder(&node)?;
+    let data = (is_installed && node.is_machine())
+        .then(|| data_folder(&node))
+        .transpose()?;
     let left = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
-        let mut journal = Journal::open(&node).map_err(failed)?;
+        let mut journal = Journal::open(&node).map_err(failed)?.stopped_by(Arc::clone(stop));
         let mut left = Vec::new();
         journal
-            .stop_services("install", &mut |event| watch.see(event))
+            .stop_services(BY, &mut |event| watch.see(event))
             .map_err(failed)?;
-        if let (Some(data), true) = (&data, node.is_machine()) {
-            left.extend(runtime::clear(data).left);
-        }
+        left.extend(data.iter().flat_map(|data| runtime::clear(data).left));
         let mut see = |event: airlock_node::Event<'_>| watch.see(event);
         if args.delete_data {
             journal.undo_and_delete_data(&mut see)
@@ -75,16 +79,15 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
     print::result(global, &report, || text(&report))
 }
 
-/// Where k3s keeps its data, as its configuration says; none where Airlock has installed no k3s.
-fn data_folder(node: &Node) -> Result<Option<PathBuf>> {
-    let Some(bytes) = node
+/// Where k3s keeps its data, as its configuration says; where that does not read any more, the usual place.
+fn data_folder(node: &Node) -> Result<PathBuf> {
+    let bytes = node
         .read("/etc/rancher/k3s/config.yaml", MAX_CONFIG)
         .map_err(failed)?
-    else {
-        return Ok(None);
-    };
+        .unwrap_or_default();
     let config: Value = serde_saphyr::from_slice(&bytes).unwrap_or_default();
-    Ok(config["data-dir"].as_str().map(PathBuf::from))
+    let given = config["data-dir"].as_str().map(PathBuf::from);
+    Ok(given.unwrap_or_else(|| Site::default().cluster.data_dir))
 }
 
 fn text(report: &Report) -> String {

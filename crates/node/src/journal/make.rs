@@ -1,7 +1,7 @@
 //! Changes: whether they are needed, and how they are made.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -169,8 +169,13 @@ impl Journal {
                 },
                 _ => Undo::RemoveFolder { path: path.clone() },
             },
-            Change::File { path, content, .. } => self.undo_of_file(path, Some(content.digest()), number)?,
-            Change::Link { path, .. } | Change::Absent { path } => self.undo_of_file(path, None, number)?,
+            Change::File { path, content, .. } => {
+                self.undo_of_file(path, Some(content.digest()), None, number)?
+            }
+            Change::Link { path, target, .. } => {
+                self.undo_of_file(path, None, Some(target.clone()), number)?
+            }
+            Change::Absent { path } => self.undo_of_file(path, None, None, number)?,
             Change::Lines { path, name, lines } => {
                 let text = self.text(path)?;
                 if text.is_some() {
@@ -221,25 +226,32 @@ impl Journal {
             },
             Change::Refresh {
                 program,
-                args,
+                undo_args,
                 fingerprint,
+                ..
             } => Undo::Refresh {
                 program: program.clone(),
-                args: args.clone(),
+                args: undo_args.clone(),
                 fingerprint: fingerprint.clone(),
             },
             Change::Relabel { .. } => Undo::Nothing,
         })
     }
 
-    fn undo_of_file(&self, path: &Path, made: Option<Digest>, number: u64) -> Result<Undo, NodeError> {
+    fn undo_of_file(
+        &self,
+        path: &Path,
+        made: Option<Digest>,
+        link: Option<PathBuf>,
+        number: u64,
+    ) -> Result<Undo, NodeError> {
         let real = self.node.path(path)?;
         let path = path.to_owned();
         if files::look(&real)? == Found::Nothing {
-            return Ok(Undo::Remove { path, made });
+            return Ok(Undo::Remove { path, made, link });
         }
         files::keep(&real, &self.former(number))?;
-        Ok(Undo::PutBack { path, made })
+        Ok(Undo::PutBack { path, made, link })
     }
 
     /// Makes a change; returns the packages that came with it.
@@ -313,7 +325,9 @@ impl Journal {
             }
             Change::Service(service) => {
                 service.manager.reload()?;
-                service.manager.restart(&service.unit, service.wait)?;
+                service
+                    .manager
+                    .restart(&service.unit, service.wait, self.stop.clone())?;
             }
             Change::Firewall(rules) => rules.missing()?.add()?,
             Change::Refresh { program, args, .. } => refresh(program, args)?,
@@ -331,14 +345,17 @@ impl Journal {
         })
     }
 
-    /// Replaces the text of a file that others write too: with the permissions that it has, and where a link leads to.
+    /// Replaces the text of a file that others write too: with the owner and permissions that it has, and where a link
+    /// leads to.
     pub(super) fn write_text(&self, path: &Path, text: String, number: u64) -> Result<(), NodeError> {
         let real = self.node.followed(path)?;
-        let mode = match files::look(&real)? {
-            Found::File { mode, .. } => mode,
-            _ => 0o644,
-        };
-        files::put(&real, &files::temporary(&real, number), mode, &text.into())
+        let facts = fs::symlink_metadata(&real).ok().filter(fs::Metadata::is_file);
+        let mode = facts.as_ref().map_or(0o644, |facts| facts.mode() & 0o7777);
+        files::put(&real, &files::temporary(&real, number), mode, &text.into())?;
+        match facts {
+            Some(facts) => files::give(&real, &facts),
+            None => Ok(()),
+        }
     }
 }
 

@@ -46,11 +46,17 @@ pub(crate) enum Undo {
     Remove {
         path: PathBuf,
         made: Option<Digest>,
+        /// Where the link leads to that is made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<PathBuf>,
     },
     /// What was there is kept.
     PutBack {
         path: PathBuf,
         made: Option<Digest>,
+        /// Where the link leads to that is made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<PathBuf>,
     },
     /// Everything below came with a service; removed only when that is asked for.
     RemoveAll {

@@ -12,7 +12,7 @@ use super::make::refresh;
 use super::record::{Record, Undo};
 use super::{Event, FOLDER, Journal, Observer, Saved, told};
 use crate::files::{self, Found};
-use crate::{NodeError, ServiceManager, kernel, lines};
+use crate::{NodeError, RunError, ServiceManager, kernel, lines};
 
 /// How long a service that ran before may take to run again.
 const START_AGAIN: Duration = Duration::from_mins(5);
@@ -116,7 +116,16 @@ impl Journal {
         let undone = |entry: &&super::Entry| entry.is_undone && by.is_none_or(|by| entry.by == by);
         for entry in self.entries.iter().rev().filter(undone) {
             match &entry.undo {
-                Undo::Refresh { program, args, .. } if refreshed.insert(program) => refresh(program, args)?,
+                Undo::Refresh { program, args, .. } if refreshed.insert(program) => {
+                    match refresh(program, args) {
+                        // It went with its package, and what it made with it.
+                        Err(NodeError::Command {
+                            source: RunError::Missing(_),
+                            ..
+                        }) => {}
+                        result => result?,
+                    }
+                }
                 Undo::Service {
                     manager,
                     unit,
@@ -131,7 +140,7 @@ impl Journal {
         for (unit, (manager, was_active)) in ran {
             manager.reload()?;
             if was_active && manager.exists(unit) && !manager.is_active(unit)? {
-                manager.restart(unit, START_AGAIN)?;
+                manager.restart(unit, START_AGAIN, self.stop.clone())?;
             }
         }
         Ok(())
@@ -146,24 +155,28 @@ impl Journal {
         observer: &mut Observer<'_>,
     ) -> Result<(), NodeError> {
         match undo {
-            Undo::Remove { path, made } => {
+            Undo::Remove { path, .. } => {
                 let real = self.node.path(path)?;
                 files::remove(&files::temporary(&real, number))?;
-                self.save(&real, *made, number, observer)?;
                 match files::look(&real)? {
                     Found::Nothing => {}
-                    Found::File { .. } | Found::Link { .. } => {
-                        files::remove(&real)?;
-                        files::sync_parent(&real)?;
+                    found @ (Found::File { .. } | Found::Link { .. }) => {
+                        if !self.save(&real, &found, number, observer)? {
+                            files::remove(&real)?;
+                            files::sync_parent(&real)?;
+                        }
                     }
                     found => told(observer, Event::Left(title, found.is()))?,
                 }
             }
-            Undo::PutBack { path, made } => {
+            Undo::PutBack { path, .. } => {
                 let real = self.node.path(path)?;
                 let temporary = files::temporary(&real, number);
                 files::remove(&temporary)?;
-                self.save(&real, *made, number, observer)?;
+                let found = files::look(&real)?;
+                if found != Found::Nothing && files::look(&self.former(number))? != Found::Nothing {
+                    self.save(&real, &found, number, observer)?;
+                }
                 files::put_back(&self.former(number), &real, &temporary)?;
             }
             Undo::RemoveFolder { path } => {
@@ -202,11 +215,13 @@ impl Journal {
             }
             _ if !self.node.is_machine() => {}
             Undo::UnloadModule { name } => kernel::unload(name),
-            Undo::Sysctl { name, value } => kernel::set_parameter(name, value)?,
+            // What only the running machine has may not be there any more: after a restart without the module, without
+            // the disk, without the firewall. Everything else is still undone.
+            Undo::Sysctl { name, value } => left(title, kernel::set_parameter(name, value), observer)?,
             Undo::SwapOn { devices } => {
                 let on = kernel::swaps()?;
                 for device in devices.iter().filter(|device| !on.contains(device)) {
-                    kernel::swap_on(device)?;
+                    left(title, kernel::swap_on(device), observer)?;
                 }
             }
             Undo::Packages { manager, names } => {
@@ -216,12 +231,8 @@ impl Journal {
                     .filter(|name| installed.contains(name.as_str()))
                     .cloned()
                     .collect();
-                // Others may need them by now; then they stay, and everything else is still undone.
-                if let Err(error) = manager.remove(&all) {
-                    let why =
-                        std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
-                    told(observer, Event::Left(title, &why))?;
-                }
+                // Others may need them by now; then they stay.
+                left(title, manager.remove(&all), observer)?;
             }
             Undo::Service { manager, unit, .. } => {
                 if manager.exists(unit) {
@@ -230,7 +241,7 @@ impl Journal {
             }
             Undo::Firewall { rules } => {
                 if !rules.is_empty() {
-                    rules.remove()?;
+                    left(title, rules.remove(), observer)?;
                 }
             }
             // Once its files are back.
@@ -239,38 +250,47 @@ impl Journal {
         Ok(())
     }
 
-    /// Moves a file aside that is neither what Airlock wrote nor what was there before.
+    /// Moves something aside that is neither what Airlock made nor what was there before; whether it did.
     fn save(
         &self,
         real: &Path,
-        made: Option<Digest>,
+        found: &Found,
         number: u64,
         observer: &mut Observer<'_>,
-    ) -> Result<(), NodeError> {
-        let (Some(made), Found::File { .. }) = (made, files::look(real)?) else {
-            return Ok(());
-        };
-        let is = files::digest(real)?;
+    ) -> Result<bool, NodeError> {
         let former = self.former(number);
-        let was = match files::look(&former)? {
-            Found::File { .. } => Some(files::digest(&former)?),
-            _ => None,
+        let was = files::look(&former)?;
+        // What an earlier or a later record made counts as well: that is not somebody's change.
+        let is_known = match found {
+            Found::Nothing => true,
+            Found::File { .. } => {
+                let is = files::digest(real)?;
+                let is_ours = self.entries.iter().any(|entry| match &entry.undo {
+                    Undo::Remove { made, .. } | Undo::PutBack { made, .. } => *made == Some(is),
+                    Undo::Lines { made, .. } => *made == is,
+                    _ => false,
+                });
+                is_ours || (matches!(was, Found::File { .. }) && files::digest(&former)? == is)
+            }
+            Found::Link { target } => {
+                let is_ours = self.entries.iter().any(|entry| match &entry.undo {
+                    Undo::Remove { link, .. } | Undo::PutBack { link, .. } => link.as_ref() == Some(target),
+                    _ => false,
+                });
+                is_ours || was == *found
+            }
+            Found::Directory { .. } | Found::Other => false,
         };
-        // A later record of the same file has put back what an earlier one made; that is not somebody's change.
-        let is_ours = self.entries.iter().any(|entry| match &entry.undo {
-            Undo::Remove { made, .. } | Undo::PutBack { made, .. } => *made == Some(is),
-            Undo::Lines { made, .. } => *made == is,
-            _ => false,
-        });
-        if is == made || Some(is) == was || is_ours {
-            return Ok(());
+        if is_known {
+            return Ok(false);
         }
         let saved = Saved {
             path: real.to_owned(),
             copy: files::saved(real),
         };
         files::rename(real, &saved.copy)?;
-        told(observer, Event::Saved(&saved))
+        told(observer, Event::Saved(&saved))?;
+        Ok(true)
     }
 
     /// Removes the journal itself, and the folders that were made for it.
@@ -293,5 +313,16 @@ impl Journal {
         }
         self.made.clear();
         Ok(())
+    }
+}
+
+/// Tells what could not be undone, and goes on.
+fn left(title: &str, result: Result<(), NodeError>, observer: &mut Observer<'_>) -> Result<(), NodeError> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let why = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            told(observer, Event::Left(title, &why))
+        }
     }
 }

@@ -319,16 +319,19 @@ pub enum ClientKey<'a> {
     Path(&'a str),
     /// The key itself, in armour.
     Armored(&'a str),
+    /// None: a folder of the client's own, whose files were checked when they were put there.
+    Unsigned,
 }
 
 /// A `.sources` file for clients, for apt 2.4 and later; older ones need [`ClientKey::Path`].
 pub fn client_sources(uri: &str, suite: &str, components: &[&str], key: ClientKey<'_>) -> String {
     let components = components.join(" ");
-    let mut text = format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {components}\nSigned-By:");
+    let mut text = format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {components}\n");
     match key {
-        ClientKey::Path(path) => text.push_str(&format!(" {path}\n")),
+        ClientKey::Path(path) => text.push_str(&format!("Signed-By: {path}\n")),
+        ClientKey::Unsigned => text.push_str("Trusted: yes\n"),
         ClientKey::Armored(armored) => {
-            text.push('\n');
+            text.push_str("Signed-By:\n");
             for line in armored.lines() {
                 text.push_str(&format!(" {}\n", if line.is_empty() { "." } else { line }));
             }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_content::{BlobRead, Generation, GenerationView};
 use airlock_ospkg::deb::control::paragraphs;
-use airlock_ospkg::deb::repository::{Description, Entry};
+use airlock_ospkg::deb::repository::{Description, Entry, RepositoryError, Unsigned, write};
 use airlock_spec::packages::{DebPackage, DebSet, MAX_LIST, is_set};
 use airlock_types::{Descriptor, Digest, ImageManifest, Manifest, media_type};
 use jiff::Timestamp;
 
+use super::backdated;
 use crate::manifests::{ReadError, read_manifest, read_whole};
 
 /// What a pin can name.
@@ -159,22 +160,64 @@ pub struct Offer {
     pub components: BTreeSet<String>,
 }
 
+impl Gathered {
+    fn offer(&self) -> Offer {
+        let components = self.entries.iter().map(|entry| entry.component().to_owned());
+        let mut offer = Offer {
+            suite: self.description.suite.clone(),
+            components: components.collect(),
+        };
+        if offer.components.is_empty() {
+            offer.components.insert("main".to_owned());
+        }
+        offer
+    }
+}
+
 /// The distributions that a generation has packages for, with what clients must ask for.
 pub fn offers<V: GenerationView + ?Sized>(
     view: &V,
     generation: &Generation,
 ) -> Result<BTreeMap<String, Offer>, ReadError> {
     let sets = of(view, generation)?;
-    let gathered = gather(sets.values()).into_iter().map(|(distro, gathered)| {
-        let components = gathered.entries.iter().map(|entry| entry.component().to_owned());
-        let mut offer = Offer {
-            suite: gathered.description.suite,
-            components: components.collect(),
-        };
-        if offer.components.is_empty() {
-            offer.components.insert("main".to_owned());
-        }
-        (distro, offer)
-    });
-    Ok(gathered.collect())
+    let gathered = gather(sets.values()).into_iter();
+    Ok(gathered
+        .map(|(distro, gathered)| (distro, gathered.offer()))
+        .collect())
+}
+
+/// Why there is no repository of a distribution's packages.
+#[derive(Debug, thiserror::Error)]
+pub enum UnsignedError {
+    /// The generation cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its packages make no repository.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// The repository of what a generation has for one distribution and architecture (`amd64`, as Debian calls it), for a
+/// folder on the client itself, where nobody signs it; `None` where there is nothing.
+pub fn unsigned<V: GenerationView + ?Sized>(
+    view: &V,
+    generation: &Generation,
+    distro: &str,
+    architecture: &str,
+) -> Result<Option<(Offer, Unsigned)>, UnsignedError> {
+    let sets = of(view, generation)?;
+    let Some(mut gathered) = gather(sets.values()).remove(distro) else {
+        return Ok(None);
+    };
+    gathered
+        .entries
+        .retain(|entry| ["all", architecture].contains(&entry.architecture()));
+    if gathered.entries.is_empty() {
+        return Ok(None);
+    }
+    let offer = gathered.offer();
+    let mut description = gathered.description;
+    description.architectures = BTreeSet::from([architecture.to_owned()]);
+    description.date = backdated(description.date);
+    Ok(Some((offer, write(&description, gathered.entries)?)))
 }

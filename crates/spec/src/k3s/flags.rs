@@ -1,4 +1,5 @@
-//! The options of `k3s server` and `k3s agent`, as their documentation lists them (docs.k3s.io, "k3s server", "k3s agent").
+//! The options of `k3s server` and `k3s agent`, as their documentation lists them (docs.k3s.io, "k3s server", "k3s agent"), and
+//! those that the program takes and does not show (k3s, `pkg/cli/cmds/server.go` and `agent.go`, checked against v1.34).
 //!
 //! A newer release has more of them, so what is not here is not wrong.
 
@@ -22,7 +23,9 @@ pub struct Flag {
     pub short: Option<char>,
     /// What it takes.
     pub kind: FlagKind,
-    /// Whether agents have it too; servers have all of them.
+    /// Whether servers have it.
+    pub server: bool,
+    /// Whether agents have it.
     pub agent: bool,
     /// Whether its value opens a door.
     pub secret: bool,
@@ -52,6 +55,7 @@ const fn flag(name: &'static str, kind: FlagKind, agent: bool) -> Flag {
         name,
         short: None,
         kind,
+        server: true,
         agent,
         secret: false,
     }
@@ -76,6 +80,12 @@ impl Flag {
     }
 
     const fn everywhere(mut self) -> Self {
+        self.agent = true;
+        self
+    }
+
+    const fn of_agents(mut self) -> Self {
+        self.server = false;
         self.agent = true;
         self
     }
@@ -206,7 +216,15 @@ pub const FLAGS: &[Flag] = &[
     switch("prefer-bundled-bin").everywhere(),
     switch("selinux").everywhere(),
     value("lb-server-port").everywhere(),
-    switch("disable-apiserver-lb").everywhere(),
+    switch("disable-apiserver-lb").of_agents(),
+    // What k3s takes without showing it.
+    value("supervisor-port"),
+    value("apiserver-port"),
+    value("apiserver-bind-address"),
+    list("helm-controller-arg"),
+    list("kube-controller-arg"),
+    list("kube-cloud-controller-arg"),
+    list("airgap-extra-registry").everywhere(),
 ];
 
 #[cfg(test)]
@@ -222,6 +240,7 @@ mod tests {
         }
         assert_eq!(Flag::of_word("-t").unwrap().name, "token");
         assert_eq!(Flag::named("tls-san+").unwrap().name, "tls-san");
+        assert!(FLAGS.iter().all(|flag| flag.server || flag.agent));
         assert_eq!(Flag::of_word("server"), None);
         assert_eq!(Flag::of_word("--t"), None);
     }

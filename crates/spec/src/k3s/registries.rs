@@ -104,7 +104,7 @@ mod tests {
         let body: String = text.split_inclusive('\n').skip(2).collect();
         assert_eq!(
             body,
-            r##"configs:
+            r#"configs:
   "registry.site:5000":
     auth:
       password: "p\"w: #"
@@ -121,7 +121,7 @@ mirrors:
   "quay.io:443":
     endpoint:
       - "https://registry.site:5000"
-"##
+"#
         );
         let plain = RegistriesMirror {
             endpoint: "http://[::1]:5000",

@@ -305,8 +305,11 @@ fn options(
                 .problem(key.span, format!("unknown option of k3s `{option}`"))
                 .label = Some(format!("did you mean `{meant}`?"));
         } else if name == "agentConfig" && Flag::named(option).is_some_and(|flag| !flag.agent) {
-            let message = format!("`{option}` is an option of servers, and agents refuse it");
+            let message = format!("`{option}` is an option of servers, and agents pass over it");
             decoder.problem(key.span, message).help = Some("put it into cluster.config".to_owned());
+        } else if name == "config" && Flag::named(option).is_some_and(|flag| !flag.server) {
+            let message = format!("`{option}` is an option of agents, and servers pass over it");
+            decoder.problem(key.span, message).help = Some("put it into cluster.agentConfig".to_owned());
         } else if value_is_flat(value) {
             out.insert(key.name.clone(), value.to_json());
         } else {

@@ -296,7 +296,7 @@ fn fields_that_are_wrong() {
         ),
         (
             "cluster: {agentConfig: {tls-san: a}}\n",
-            "`tls-san` is an option of servers, and agents refuse it",
+            "`tls-san` is an option of servers, and agents pass over it",
         ),
         (
             "cluster: {namespace: Kube}\n",
@@ -374,6 +374,22 @@ fn options_of_k3s_keep_their_spelling() {
         serde_json::to_string(&site.cluster.config).unwrap(),
         r#"{"brand-new":["x"],"debug":true,"etcd-s3-timeout":"5m0s","kubelet-arg":["max-pods=110"],"node-label+":["a=1"],"v":2,"write-kubeconfig-mode":"0644"}"#
     );
+    for (fields, told) in [
+        (
+            "config: {disable-apiserver-lb: true}",
+            "`disable-apiserver-lb` is an option of agents, and servers pass over it",
+        ),
+        (
+            "agentConfig: {tls-san: [a]}",
+            "`tls-san` is an option of servers, and agents pass over it",
+        ),
+        (
+            "config: {airgap-extra-registry: [a]}, agentConfig: {disable-apiserver-lb: true}",
+            "",
+        ),
+    ] {
+        assert_eq!(messages(&format!("cluster: {{{fields}}}\n")).join(";"), told);
+    }
     let relative = Site::read(
         &format!("{HEAD}cluster: {{tokenFile: a}}\n"),
         Path::new("site.yaml"),

@@ -1,4 +1,6 @@
 //! Archives of images in `agent/images`, as containerd would import them.
+//!
+//! k3s logs an archive that it cannot import, and goes on (`pkg/agent/containerd`, `preloadImages`). Here it ends the start.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! What looks like k3s to an installer, and runs no cluster.
 //!
-//! It reads the configuration of k3s and refuses what k3s would refuse, reads the archives of images, makes the files that
+//! It reads the configuration of k3s and refuses what k3s would refuse or pass over, reads the archives of images, makes the files that
 //! k3s makes, tells systemd that it is ready, and answers a little of the API. Every start is written down in
 //! `/run/stub-k3s/starts`, every other command in `/run/stub-k3s/calls`. The file `/run/stub-k3s/fail` makes it fail: `exit` at
 //! once, `hang` before it is ready, `crash` after. What becomes of charts is in `helm.rs`.

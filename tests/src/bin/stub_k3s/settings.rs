@@ -1,4 +1,7 @@
 //! The options of k3s: command line, environment, `config.yaml` and `config.yaml.d` (docs.k3s.io, "Configuration Options").
+//!
+//! What k3s does not know in a file it passes over with a warning (`pkg/configfilearg`, "Unknown flag … found in config.yaml,
+//! skipping"). Here it is a mistake, since what Airlock writes has to have an effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -64,7 +67,10 @@ impl Settings {
         }
         command_line(words, &mut options)?;
         for (name, values) in &options {
-            let known = Flag::named(name).filter(|flag| role == Role::Server || flag.agent);
+            let known = Flag::named(name).filter(|flag| match role {
+                Role::Server => flag.server,
+                Role::Agent => flag.agent,
+            });
             let Some(flag) = known else {
                 return Err(format!("flag provided but not defined: -{name}"));
             };

@@ -34,6 +34,7 @@ fn a_real_k3s_becomes_a_healthy_node() {
         archive,
         images: Vec::new(),
         charts: Vec::new(),
+        packages: None,
     });
     let Some(host) = Host::start() else { return };
     release.share(&host.share());

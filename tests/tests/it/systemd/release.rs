@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 
 use airlock_testkit::{self as testkit, Chart, FakeUpstream, Options, Upstream};
 use airlock_tests::command::succeed;
+use airlock_tests::debian::Archive;
 use airlock_tests::{Airlock, digest, shared};
 use serde_json::Value;
 
 /// The release.
 pub(crate) const RELEASE: &str = "v1.34.5+k3s1";
-const IMAGES: [&str; 2] = [
+pub(crate) const IMAGES: [&str; 2] = [
     "rancher/mirrored-pause:3.6",
     "rancher/mirrored-coredns-coredns:1.12.3",
 ];
@@ -30,7 +31,7 @@ pub(crate) struct Release {
 }
 
 /// What upstream offers.
-pub(crate) struct Offer {
+pub(crate) struct Offer<'a> {
     pub(crate) version: String,
     pub(crate) binary: Vec<u8>,
     /// The archive of images that k3s publishes.
@@ -39,6 +40,15 @@ pub(crate) struct Offer {
     pub(crate) images: Vec<&'static str>,
     /// The charts that a component of the bundle installs, by name; each has an image of the same name.
     pub(crate) charts: Vec<&'static str>,
+    /// OS packages that come with it.
+    pub(crate) packages: Option<Wish<'a>>,
+}
+
+/// OS packages of an archive.
+pub(crate) struct Wish<'a> {
+    pub(crate) archive: &'a Archive,
+    pub(crate) distro: String,
+    pub(crate) name: &'static str,
 }
 
 impl Release {
@@ -55,17 +65,18 @@ impl Release {
         })
     }
 
-    fn offer(charts: &[&'static str]) -> Offer {
+    fn offer(charts: &[&'static str]) -> Offer<'static> {
         Offer {
             version: RELEASE.to_owned(),
             binary: stub(RELEASE),
             archive: None,
             images: IMAGES.into(),
             charts: charts.to_vec(),
+            packages: None,
         }
     }
 
-    pub(crate) fn build(offer: &Offer) -> Self {
+    pub(crate) fn build(offer: &Offer<'_>) -> Self {
         let airlock = Airlock::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -76,10 +87,20 @@ impl Release {
             .block_on(FakeUpstream::start(upstream(offer), Options::default()))
             .unwrap();
         let host = server.host();
+        let packages = offer.packages.as_ref().map_or_else(String::new, |wish| {
+            airlock.write("archive.asc", wish.archive.public("archive"));
+            format!(
+                "  packages:\n  - {{distro: {}, names: [{}], repos: [{{uri: \"{}\", suites: [bookworm], \
+                 components: [main], signed-by: archive.asc}}]}}\n",
+                wish.distro,
+                wish.name,
+                wish.archive.url()
+            )
+        });
         let mut manifest = format!(
             "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\n\
                  platforms: [{}]\ncomponents:\n- name: cluster\n  \
-                 k3s: {{version: {}, images: {}, releases: \"http://{host}/releases\"}}\n",
+                 k3s: {{version: {}, images: {}, releases: \"http://{host}/releases\"}}\n{packages}",
             platform(),
             offer.version,
             if offer.archive.is_some() {
@@ -120,10 +141,9 @@ impl Release {
             .map(|entry| entry.unwrap().path())
             .find(|path| path.to_string_lossy().ends_with(".airlock.tar"))
             .unwrap();
-        let bundle = bundle.to_str().unwrap();
-        run(&["import", bundle, "--store", "store", "--key", "a.pub"]);
+        fs::rename(bundle, airlock.path("bundle")).unwrap();
+        run(&["import", "bundle", "--store", "store", "--key", "a.pub"]);
         let list: Value = serde_json::from_str(&run(&["--output", "json", "ls", "store"]).stdout).unwrap();
-        fs::remove_file(bundle).unwrap();
         let images = offer.images.iter().map(|image| {
             let reference = format!("docker.io/{image}");
             let found =
@@ -183,7 +203,7 @@ pub(crate) fn platform() -> &'static str {
 }
 
 /// What the world has of the release; what docker.io has is below a path of that name.
-fn upstream(offer: &Offer) -> Upstream {
+fn upstream(offer: &Offer<'_>) -> Upstream {
     let (arch, name) = match std::env::consts::ARCH {
         "aarch64" => ("arm64", "k3s-arm64"),
         _ => ("amd64", "k3s"),
@@ -224,7 +244,7 @@ fn upstream(offer: &Offer) -> Upstream {
 }
 
 /// The stub that says it is this release.
-fn stub(version: &str) -> Vec<u8> {
+pub(crate) fn stub(version: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("k3s");
     fs::copy(env!("CARGO_BIN_EXE_stub-k3s"), &path).unwrap();

@@ -17,8 +17,6 @@ use crate::failure::{Failure, Result};
 
 /// How archives of Airlock are called in the folder of images.
 const PREFIX: &str = "airlock-images-";
-/// What names and defines a bundle's own artifacts; no registry.
-const OWN_HOST: &str = "airlock.local";
 
 /// The archive for a node: with a mirror, the images of k3s itself, which it needs before it can reach anything; without
 /// one, every image there is. None where the release has no images of its own, and upstream's archive instead.
@@ -86,7 +84,7 @@ pub(super) fn hosts<V: GenerationView>(view: &V) -> Result<Vec<Host>> {
     let mut hosts: Vec<Host> = images(view)?
         .into_iter()
         .map(|reference| reference.repository.host)
-        .filter(|host| host.as_str() != OWN_HOST)
+        .filter(|host| !host.is_own())
         .collect();
     hosts.sort();
     hosts.dedup();

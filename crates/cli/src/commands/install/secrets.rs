@@ -33,6 +33,10 @@ pub(super) fn read(site: &Site) -> Result<Secrets> {
             "the site's authority",
             internal.map(|internal| internal.certificate.as_path()),
         )?,
+        site_ca_key: secret(
+            "the key of the site's authority",
+            internal.and_then(|internal| internal.key_file.as_deref()),
+        )?,
         authorities: match &cluster.ca {
             Some(ca) => authorities(&ca.folder)?,
             None => Vec::new(),

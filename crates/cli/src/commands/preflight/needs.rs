@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
-use airlock_bundle::BundleFile;
 use airlock_content::{BlobRead, GenerationView, PublishStore};
+use airlock_installer::releases;
 use airlock_preflight::{Need, NotBefore};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::receipt::Receipt;
@@ -17,7 +17,8 @@ use anyhow::Context;
 use crate::args::{BundleKeys, Global};
 use crate::commands::receipts::RECEIPT;
 use crate::failure::Result;
-use crate::{bundles, keys, print};
+use crate::opened::{self, Verify};
+use crate::{bundles, print};
 
 /// The largest manifest.
 const MAX_MANIFEST: u64 = 8 << 20;
@@ -73,15 +74,7 @@ impl Content {
 
 /// Reads a store, or a bundle file: verified with a key, otherwise as it says of itself.
 pub(super) fn read(path: &Path, trust: &BundleKeys, global: &Global) -> Result<Content> {
-    let facts = std::fs::metadata(path)
-        .with_context(|| format!("the store or bundle could not be read: {}", path.display()))?;
-    if facts.is_dir() {
-        let store = Store::open(path)?;
-        let mut content = of(&store)?;
-        content.not_before = newest(&store)?;
-        return Ok(content);
-    }
-    if trust.keys.is_empty() {
+    if !opened::is_store(path)? && trust.keys.is_empty() {
         print::note(
             global,
             "note: without --key the bundle is not verified, and only counted as it says of itself",
@@ -96,9 +89,12 @@ pub(super) fn read(path: &Path, trust: &BundleKeys, global: &Global) -> Result<C
             ..Content::default()
         });
     }
-    let policy = keys::policy(&trust.keys, trust.threshold)?;
-    let bundle = BundleFile::open(path, &policy).map_err(|error| bundles::refused(path, error))?;
-    of(&bundle)
+    let view = opened::open(path, trust, "counted", Verify::Signatures)?;
+    let mut content = of(&view)?;
+    if let Some(store) = view.store() {
+        content.not_before = newest(store)?;
+    }
+    Ok(content)
 }
 
 /// The newest import, by this machine's clock or that of another.
@@ -139,19 +135,13 @@ fn of<V: GenerationView>(view: &V) -> Result<Content> {
         ..Content::default()
     };
     for root in &view.generation()?.roots {
-        if root.subject.is_some() {
-            continue;
+        let kind = root.descriptor.annotations.get(annotation::KIND);
+        if root.subject.is_none() && kind.is_some_and(|kind| kind == "image") {
+            image(view, &root.descriptor, platform.as_ref(), &mut blobs)?;
         }
-        match root
-            .descriptor
-            .annotations
-            .get(annotation::KIND)
-            .map(String::as_str)
-        {
-            Some("image") => image(view, &root.descriptor, platform.as_ref(), &mut blobs)?,
-            Some("k3s") => release(view, &root.descriptor, platform.as_ref(), &mut content)?,
-            _ => {}
-        }
+    }
+    for release in releases(view)? {
+        take_up(release, platform.as_ref(), &mut content);
     }
     content.images = blobs.values().sum();
     Ok(content)
@@ -215,24 +205,13 @@ fn image<V: BlobRead>(
 }
 
 /// Takes up what a release of k3s says of itself.
-fn release<V: BlobRead>(
-    view: &V,
-    root: &Descriptor,
-    platform: Option<&Platform>,
-    content: &mut Content,
-) -> Result {
-    let Manifest::Image(image) = manifest(view, root)? else {
-        return Ok(());
-    };
-    let release = K3sRelease::from_bytes(&bytes(view, &image.config)?)
-        .with_context(|| format!("the release of k3s could not be read: {}", root.digest))?;
+fn take_up(release: K3sRelease, platform: Option<&Platform>, content: &mut Content) {
     if let Some(node) = platform.and_then(|platform| release.node(platform)) {
         content.binary = content.binary.max(node.binary.size);
         content.archive = content
             .archive
             .max(node.archive.as_ref().map_or(0, |file| file.size));
     }
-    content.selinux_policies.extend(release.selinux.keys().cloned());
+    content.selinux_policies.extend(release.selinux.into_keys());
     content.release = Some(release.release);
-    Ok(())
 }

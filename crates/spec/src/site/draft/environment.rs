@@ -379,12 +379,19 @@ impl Translation<'_> {
         } else {
             ("cluster.config", &mut self.draft.config)
         };
-        if self.is_agent && Flag::named(option).is_some_and(|flag| !flag.agent) {
-            self.told(
-                name,
-                Becomes::NotUnderstood,
+        let (is_known, why) = if self.is_agent {
+            (
+                Flag::named(option).is_none_or(|flag| flag.agent),
                 "it is an option of servers, and this is an agent",
-            );
+            )
+        } else {
+            (
+                Flag::named(option).is_none_or(|flag| flag.server),
+                "it is an option of agents, and this is a server",
+            )
+        };
+        if !is_known {
+            self.told(name, Becomes::NotUnderstood, why);
             return;
         }
         if list {
