@@ -9,12 +9,12 @@ mod system;
 
 use std::sync::OnceLock;
 
+use airlock_finding::{Finding, Selection};
 use tokio::sync::OnceCell;
 
-use crate::Finding;
 use crate::client::{AskError, Client};
 use crate::expected::Expected;
-use crate::finding::{CHECKS, Check, Outcome, Report, Selection};
+use crate::finding::{CHECKS, Check, Outcome, Report};
 use crate::node::ThisNode;
 use crate::object::{Node, Pod, Version};
 use crate::probe::{self, Probe};
@@ -104,7 +104,7 @@ pub async fn check(
         let _ = seen.silent.set(error.clone());
     }
     let mut probes = None;
-    for check in CHECKS.iter().filter(|check| question.selection.has(check)) {
+    for check in CHECKS.iter().filter(|check| question.selection.has(check.id)) {
         let outcome = if is_stopped {
             break;
         } else if check.group() == "probe" {
@@ -123,7 +123,7 @@ pub async fn check(
                 () = &mut stop => break,
             }
         };
-        let finding = check.found(&outcome);
+        let finding = check.found(outcome);
         each(&finding);
         report.add(finding);
     }

@@ -1,81 +1,15 @@
-//! What a check finds, in the words of `airlock preflight`.
+//! What is checked, in the words of `airlock preflight`.
 
 use std::fmt::Write as _;
 
+use airlock_finding::{Finding, Selection, Summary, UnknownCheck};
 use serde::Serialize;
 
-/// How a check came out, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It is as it should be.
-    Ok,
-    /// There is nothing to check, or it was not to be.
-    Skipped,
-    /// It could not be told.
-    NotEstablished,
-    /// It works, but less well, or not for long.
-    Warn,
-    /// It does not work.
-    Fail,
-}
-
-impl Status {
-    /// As it stands in output.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Skipped => "skipped",
-            Self::NotEstablished => "not established",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
-
 /// How one check came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) status: Status,
-    pub(crate) evidence: String,
-    pub(crate) remedy: Option<String>,
-}
+pub(crate) type Outcome = airlock_finding::Outcome;
 
-impl Outcome {
-    fn new(status: Status, evidence: impl Into<String>, remedy: Option<String>) -> Self {
-        Self {
-            status,
-            evidence: evidence.into(),
-            remedy,
-        }
-    }
-
-    pub(crate) fn ok(evidence: impl Into<String>) -> Self {
-        Self::new(Status::Ok, evidence, None)
-    }
-
-    pub(crate) fn skipped(reason: impl Into<String>) -> Self {
-        Self::new(Status::Skipped, reason, None)
-    }
-
-    pub(crate) fn unknown(reason: impl Into<String>) -> Self {
-        Self::new(Status::NotEstablished, reason, None)
-    }
-
-    pub(crate) fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Status::Warn, evidence, Some(remedy.into()))
-    }
-
-    pub(crate) fn fail(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Status::Fail, evidence, Some(remedy.into()))
-    }
-
-    /// The same with a remedy.
-    pub(crate) fn with(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-}
+/// The columns of the longest name of a check.
+const WIDTH: usize = 30;
 
 /// One check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,17 +23,11 @@ pub struct Check {
 impl Check {
     /// The part of the name before the dot: the group that it is shown in.
     pub fn group(&self) -> &'static str {
-        self.id.split('.').next().unwrap_or(self.id)
+        airlock_finding::group(self.id)
     }
 
-    pub(crate) fn found(&self, outcome: &Outcome) -> Finding {
-        Finding {
-            id: self.id,
-            title: self.title,
-            status: outcome.status,
-            evidence: one_line(&outcome.evidence),
-            remedy: outcome.remedy.as_deref().map(one_line),
-        }
+    pub(crate) fn found(&self, outcome: Outcome) -> Finding {
+        Finding::new(self.id, self.title, outcome)
     }
 }
 
@@ -137,59 +65,9 @@ pub const CHECKS: [Check; 17] = [
     check("probe.snapshot", "a snapshot of etcd can be saved"),
 ];
 
-/// A check with what it has found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// The check's name.
-    pub id: &'static str,
-    /// What was checked.
-    pub title: &'static str,
-    /// How it came out.
-    pub status: Status,
-    /// What was seen; for what was skipped, why.
-    pub evidence: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-}
-
-impl Finding {
-    fn group(&self) -> &'static str {
-        self.id.split('.').next().unwrap_or(self.id)
-    }
-}
-
-/// Which checks are made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection(Vec<String>);
-
-/// A name that no check and no group has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such check: {0}")]
-pub struct UnknownCheck(pub String);
-
-impl Selection {
-    /// Only these checks and groups; all where there are none.
-    pub fn only(names: &[String]) -> Result<Self, UnknownCheck> {
-        let known = |name: &&String| {
-            CHECKS
-                .iter()
-                .any(|check| check.id == **name || check.group() == **name)
-        };
-        match names.iter().find(|name| !known(name)) {
-            Some(name) => Err(UnknownCheck(name.clone())),
-            None => Ok(Self(names.to_vec())),
-        }
-    }
-
-    pub(crate) fn has(&self, check: &Check) -> bool {
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|name| check.id == name || check.group() == name)
-    }
+/// Only these checks and groups; all where there are none. A name that nothing has is an error.
+pub fn select(only: &[String]) -> Result<Selection, UnknownCheck> {
+    Selection::new(CHECKS.iter().map(|check| check.id), only, &[])
 }
 
 /// What all checks have found.
@@ -202,32 +80,9 @@ pub struct Report {
     pub checks: Vec<Finding>,
 }
 
-/// How many checks came out how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// Those that are well.
-    pub ok: usize,
-    /// Those that could be better.
-    pub warn: usize,
-    /// Those that are not well.
-    pub fail: usize,
-    /// Those with nothing to check.
-    pub skipped: usize,
-    /// Those that could not tell.
-    pub not_established: usize,
-}
-
 impl Report {
     pub(crate) fn add(&mut self, finding: Finding) {
-        let count = match finding.status {
-            Status::Ok => &mut self.summary.ok,
-            Status::Warn => &mut self.summary.warn,
-            Status::Fail => &mut self.summary.fail,
-            Status::Skipped => &mut self.summary.skipped,
-            Status::NotEstablished => &mut self.summary.not_established,
-        };
-        *count += 1;
+        self.summary.add(finding.status);
         self.checks.push(finding);
     }
 
@@ -238,55 +93,8 @@ impl Report {
 
     /// Lines for people: by group, the groups in which all is well first, and the worst last.
     pub fn text(&self) -> String {
-        let mut groups: Vec<(&str, Vec<&Finding>)> = Vec::new();
-        for finding in &self.checks {
-            match groups.iter_mut().find(|(group, _)| *group == finding.group()) {
-                Some((_, findings)) => findings.push(finding),
-                None => groups.push((finding.group(), vec![finding])),
-            }
-        }
-        groups.sort_by_key(|(_, findings)| findings.iter().map(|finding| finding.status).max());
-        let mut out = String::new();
-        for (group, mut findings) in groups {
-            let _ = writeln!(out, "{group}");
-            findings.sort_by_key(|finding| finding.status);
-            for finding in findings {
-                let status = finding.status.as_str();
-                let _ = writeln!(out, "  {status:15} {:30} {}", finding.id, finding.evidence);
-                if let Some(remedy) = &finding.remedy {
-                    let _ = writeln!(out, "  {:15} → {remedy}", "");
-                }
-            }
-        }
-        let Summary {
-            ok,
-            warn,
-            fail,
-            skipped,
-            not_established,
-        } = self.summary;
-        let _ = writeln!(
-            out,
-            "\n{ok} ok, {skipped} skipped, {not_established} not established, {warn} warnings, {fail} failed"
-        );
-        out
+        airlock_finding::text(&self.checks, WIDTH, |_| "")
     }
-}
-
-/// The longest evidence that is told.
-const MAX_EVIDENCE: usize = 4000;
-
-/// Foreign text cannot steer a terminal or flood it, and evidence is one line.
-fn one_line(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if out.len() > MAX_EVIDENCE {
-        out.truncate(out.floor_char_boundary(MAX_EVIDENCE));
-        out.push('…');
-    }
-    out
 }
 
 /// A count with its noun.
@@ -314,23 +122,18 @@ mod tests {
     fn names_are_different_and_have_a_group() {
         let mut ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
         assert!(ids.iter().all(|id| {
-            id.split_once('.')
-                .is_some_and(|(group, name)| !group.is_empty() && !name.is_empty())
+            id.len() <= WIDTH
+                && id
+                    .split_once('.')
+                    .is_some_and(|(group, name)| !group.is_empty() && !name.is_empty())
         }));
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), CHECKS.len());
-        assert!(Selection::only(&["node".to_owned(), "api.ready".to_owned()]).is_ok());
+        assert!(select(&["node".to_owned(), "api.ready".to_owned()]).is_ok());
         assert_eq!(
-            Selection::only(&["nodes".to_owned()]),
+            select(&["nodes".to_owned()]),
             Err(UnknownCheck("nodes".to_owned()))
         );
-    }
-
-    #[test]
-    fn foreign_text_is_one_bounded_line() {
-        let finding = CHECKS[0].found(&Outcome::fail("\x1b[2J\n".repeat(4000), "x\u{9b}y"));
-        assert!(finding.evidence.len() < 4010 && !finding.evidence.contains(['\n', '\x1b']));
-        assert_eq!(finding.remedy.as_deref(), Some("x y"));
     }
 }

@@ -20,10 +20,11 @@ mod object;
 mod probe;
 mod wait;
 
+pub use airlock_finding::{Finding, Selection, Status, Summary, UnknownCheck};
 pub use checks::{Question, check};
 pub use client::{Access, AccessError, AskError, Client};
 pub use expected::{Expected, Image, Release};
-pub use finding::{CHECKS, Check, Finding, Report, Selection, Status, Summary, UnknownCheck};
+pub use finding::{CHECKS, Check, Report, select};
 pub use node::{Commands, Said, ThisNode};
 pub use probe::Probe;
 pub use wait::{Awaited, Patience, Progress, WaitError, retry, wait};

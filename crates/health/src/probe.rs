@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use airlock_finding::Status;
 use airlock_types::Reference;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::checks::{Seen, unanswered};
 use crate::client::{AskError, Client};
-use crate::finding::{Outcome, Status};
+use crate::finding::Outcome;
 use crate::object::{Bare, Pod, condition};
 
 /// The label of everything that is made, by which it is found again after a run that was killed.
@@ -101,7 +102,7 @@ pub(crate) async fn run(seen: &Seen<'_>, stop: Pin<&mut (impl Future<Output = ()
     let wants = |id: &str| {
         crate::CHECKS
             .iter()
-            .any(|check| check.id == id && question.selection.has(check))
+            .any(|check| check.id == id && question.selection.has(check.id))
     };
     let mut probed = Probed::all(&Outcome::unknown("it was interrupted"));
     if !wants("probe.pull") && !wants("probe.network") {

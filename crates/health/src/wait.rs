@@ -76,6 +76,31 @@ pub enum WaitError {
     },
 }
 
+/// A failure is believed after it was seen this often.
+const FAILURES: usize = 4;
+
+/// What was said of a release the last time, and how often in a row. A moment after its resource has changed, the job of
+/// before is still there, complete or failed, until the helm-controller has replaced it.
+#[derive(Clone, Default)]
+struct Before {
+    said: String,
+    times: usize,
+}
+
+impl Before {
+    /// How often this was said in a row by now.
+    fn again(&mut self, said: &str) -> usize {
+        if self.said != said {
+            *self = Self {
+                said: said.to_owned(),
+                times: 0,
+            };
+        }
+        self.times += 1;
+        self.times
+    }
+}
+
 enum Look {
     Done,
     Not(String),
@@ -93,8 +118,7 @@ pub async fn wait(
     let start = Instant::now();
     let mut states: Vec<String> = vec![String::new(); what.len()];
     let mut done = vec![false; what.len()];
-    // How a release was the last time: that it is there, or never will be, is believed when it is said once more.
-    let mut before: Vec<Option<State>> = vec![None; what.len()];
+    let mut before: Vec<Before> = vec![Before::default(); what.len()];
     loop {
         for (((awaited, state), done), before) in what.iter().zip(&mut states).zip(&mut done).zip(&mut before)
         {
@@ -139,7 +163,7 @@ pub async fn wait(
     }
 }
 
-async fn look(client: &Client, awaited: &Awaited, before: &mut Option<State>) -> Look {
+async fn look(client: &Client, awaited: &Awaited, before: &mut Before) -> Look {
     match awaited {
         Awaited::Api => match client.text("/readyz").await {
             Ok((200, _)) => Look::Done,
@@ -153,23 +177,30 @@ async fn look(client: &Client, awaited: &Awaited, before: &mut Option<State>) ->
                 Err(error) => Look::Not(error.to_string()),
             }
         }
-        Awaited::Release(release) => {
-            let state = of_release(client, release).await;
-            // The controller replaces the job a moment after the resource has changed; until then the old one is complete,
-            // or has failed.
-            let is_same = matches!((&state, &*before), (Ok(now), Some(then)) if now == then);
-            *before = state.as_ref().ok().cloned();
-            match state {
-                Ok(State::Deployed { .. }) if is_same => Look::Done,
-                Ok(State::Deployed { .. }) => {
+        Awaited::Release(release) => match of_release(client, release).await {
+            Ok(State::Deployed { by }) => {
+                if before.again(&format!("deployed {by}")) > 1 {
+                    Look::Done
+                } else {
                     Look::Not("it is deployed, which is looked at once more".to_owned())
                 }
-                Ok(State::Failed(why)) if is_same => Look::Never(why),
-                Ok(State::Failed(why)) => Look::Not(format!("{why}; it is looked at once more")),
-                Ok(State::Under(why)) => Look::Not(why),
-                Err(error) => Look::Not(error.to_string()),
             }
-        }
+            Ok(State::Failed(why)) => {
+                if before.again(&format!("failed {why}")) >= FAILURES {
+                    Look::Never(why)
+                } else {
+                    Look::Not(format!("{why}; that is looked at again"))
+                }
+            }
+            Ok(State::Under(why)) => {
+                before.again("");
+                Look::Not(why)
+            }
+            Err(error) => {
+                before.again("");
+                Look::Not(error.to_string())
+            }
+        },
     }
 }
 

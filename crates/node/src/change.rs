@@ -48,6 +48,13 @@ pub enum Change {
         /// The lines, without line ends.
         lines: Vec<String>,
     },
+    /// Lines of a file of others that do not count any more: each becomes a comment, and a line again when it is undone.
+    Comment {
+        /// The file.
+        path: PathBuf,
+        /// The lines, as they stand there, without line ends.
+        lines: Vec<String>,
+    },
     /// No file or link.
     Absent {
         /// Where.
@@ -129,6 +136,9 @@ impl Change {
             Self::Lines { path, name, lines } => {
                 format!("{} lines for {name} in {}", lines.len(), path.display())
             }
+            Self::Comment { path, lines } => {
+                format!("{} lines as comments in {}", lines.len(), path.display())
+            }
             Self::Absent { path } => format!("no {}", path.display()),
             Self::Grown { path } => format!("data in {}", path.display()),
             Self::Module { name } => format!("module {name}"),
@@ -154,6 +164,7 @@ impl Change {
             | Self::File { path, .. }
             | Self::Link { path, .. }
             | Self::Lines { path, .. }
+            | Self::Comment { path, .. }
             | Self::Absent { path } => Some(path),
             _ => None,
         }

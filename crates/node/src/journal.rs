@@ -378,8 +378,9 @@ impl Journal {
             .collect();
         for entry in unmade {
             if let Some(path) = entry.undo.path() {
-                // Lines are written where a link leads to.
-                for real in [self.node.path(path)?, self.node.followed(path)?] {
+                // Lines are written where a link leads to, if it leads anywhere.
+                let followed = self.node.followed(path).ok();
+                for real in [Some(self.node.path(path)?), followed].into_iter().flatten() {
                     files::remove(&files::temporary(&real, entry.number))?;
                 }
             }

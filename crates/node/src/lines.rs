@@ -50,6 +50,41 @@ pub(crate) fn find(text: &str, name: &str) -> Option<Vec<String>> {
     Some(inside.iter().map(ToString::to_string).collect())
 }
 
+/// What makes a comment of a line.
+const COMMENT: &str = "# airlock: ";
+
+/// The text with these lines as comments.
+pub(crate) fn commented(text: &str, lines: &[String]) -> String {
+    each(text, |bare, line, out| {
+        if lines.iter().any(|one| one == bare) {
+            out.push_str(COMMENT);
+        }
+        out.push_str(line);
+    })
+}
+
+/// The text with those of these lines that are such comments as they were.
+pub(crate) fn uncommented(text: &str, lines: &[String]) -> String {
+    each(text, |bare, line, out| {
+        let is_ours = bare
+            .strip_prefix(COMMENT)
+            .is_some_and(|bare| lines.iter().any(|one| one == bare));
+        out.push_str(
+            line.get(if is_ours { COMMENT.len() } else { 0 }..)
+                .unwrap_or_default(),
+        );
+    })
+}
+
+/// Each line, without and with its end, into a new text.
+fn each(text: &str, put: impl Fn(&str, &str, &mut String)) -> String {
+    let mut out = String::with_capacity(text.len() + COMMENT.len());
+    for line in text.split_inclusive('\n') {
+        put(line.trim_end_matches(['\n', '\r']), line, &mut out);
+    }
+    out
+}
+
 fn markers(name: &str) -> (String, String) {
     (format!("# BEGIN airlock {name}"), format!("# END airlock {name}"))
 }
@@ -98,6 +133,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn comments_become_lines_again(text in "([a-c#]{0,3}\n){0,8}", which in proptest::collection::vec("[a-c]{1,2}", 0..4)) {
+            let put = commented(&text, &which);
+            prop_assert!(put.lines().all(|line| !which.iter().any(|one| one == line)));
+            prop_assert_eq!(commented(&put, &which), put.clone());
+            prop_assert_eq!(uncommented(&put, &which), text);
+        }
+
         #[test]
         fn what_others_wrote_stays(text in "([a-z# ]{0,6}\n){0,8}", new in proptest::collection::vec("[a-z]{0,5}", 0..4)) {
             let put = with(&text, "n", &new);

@@ -68,6 +68,11 @@ fn furnished() -> tempfile::TempDir {
     fs::write(root.join("etc/conf"), "theirs").unwrap();
     fs::set_permissions(root.join("etc/conf"), fs::Permissions::from_mode(0o640)).unwrap();
     fs::write(root.join("etc/old"), "old").unwrap();
+    fs::write(
+        root.join("etc/fstab"),
+        "/dev/sda / ext4\n/swap none swap sw 0 0\n",
+    )
+    .unwrap();
     symlink("elsewhere", root.join("etc/link")).unwrap();
     symlink("kept", root.join("etc/kubectl")).unwrap();
     folder
@@ -106,6 +111,14 @@ fn changes() -> Vec<Change> {
         },
         lines("/etc/hosts", "site", &["10.0.0.1 registry.site"]),
         lines("/etc/new-hosts", "site", &["10.0.0.1 registry.site"]),
+        Change::Comment {
+            path: "/etc/fstab".into(),
+            lines: vec!["/swap none swap sw 0 0".to_owned()],
+        },
+        Change::Comment {
+            path: "/etc/none".into(),
+            lines: vec!["x".to_owned()],
+        },
         Change::Absent {
             path: "/etc/old".into(),
         },
@@ -247,6 +260,14 @@ fn what_somebody_changed_since_is_saved() {
     fs::write(folder.path().join("etc/conf"), "by hand").unwrap();
     fs::write(folder.path().join("etc/new-hosts"), "by hand too\n").unwrap();
     fs::write(folder.path().join("etc/rancher/k3s/mine"), "mine").unwrap();
+    // A table that somebody has gone on with keeps what they wrote.
+    let table = fs::read_to_string(folder.path().join("etc/fstab")).unwrap();
+    assert_eq!(table, "/dev/sda / ext4\n# airlock: /swap none swap sw 0 0\n");
+    fs::write(
+        folder.path().join("etc/fstab"),
+        format!("{table}/dev/sdb /data xfs\n"),
+    )
+    .unwrap();
     let mut told = Vec::new();
     journal
         .undo(None, &mut |event| {
@@ -263,6 +284,10 @@ fn what_somebody_changed_since_is_saved() {
     assert_eq!(read("etc/conf"), "theirs");
     assert_eq!(read("etc/conf.airlock-saved"), "by hand");
     assert_eq!(read("etc/new-hosts"), "by hand too\n");
+    assert_eq!(
+        read("etc/fstab"),
+        "/dev/sda / ext4\n/swap none swap sw 0 0\n/dev/sdb /data xfs\n"
+    );
     assert_eq!(read("etc/rancher/k3s/mine"), "mine");
 }
 
@@ -460,6 +485,12 @@ fn any_change() -> impl Strategy<Value = Change> {
             lines("/etc/hosts", &name, &text)
         }),
         path.prop_map(|path| Change::Absent { path: path.into() }),
+        prop::sample::select(vec!["/etc/hosts", "/etc/fstab"]).prop_map(|path| Change::Comment {
+            path: path.into(),
+            lines: ["127.0.0.1 localhost", "/swap none swap sw 0 0", "a"]
+                .map(str::to_owned)
+                .into(),
+        }),
     ]
 }
 

@@ -16,7 +16,7 @@ const V2_REMEDY: &str = "start with `systemd.unified_cgroup_hierarchy=1` on the 
 pub(crate) fn controllers(context: &Context) -> Outcome {
     let host = &context.host;
     let Some(text) = host.read("/proc/mounts") else {
-        return Outcome::not_established("/proc/mounts cannot be read");
+        return Outcome::unknown("/proc/mounts cannot be read");
     };
     let mounts = mounts::read(&text);
     if let Some(unified) = mounts

@@ -20,116 +20,32 @@ pub struct Check {
 impl Check {
     /// The part of the name before the dot: the group that it is shown in.
     pub fn group(&self) -> &'static str {
-        self.id.split('.').next().unwrap_or(self.id)
-    }
-}
-
-/// How a check came out, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// It is as it should be.
-    Ok,
-    /// There is nothing to check, or it was not to be.
-    Skipped,
-    /// It could not be told.
-    NotEstablished,
-    /// k3s will run, but less well, or not for long.
-    Warn,
-    /// k3s will not run, or not safely.
-    Fail,
-}
-
-impl Status {
-    /// As it stands in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Skipped => "skipped",
-            Self::NotEstablished => "not established",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
+        airlock_finding::group(self.id)
     }
 }
 
 /// What one check has found.
-#[derive(Clone, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Status,
-    pub(crate) evidence: String,
-    pub(crate) remedy: Option<String>,
-    pub(crate) fix: Vec<Change>,
-}
-
-impl Outcome {
-    fn new(status: Status, evidence: impl Into<String>) -> Self {
-        Self {
-            status,
-            evidence: evidence.into(),
-            remedy: None,
-            fix: Vec::new(),
-        }
-    }
-
-    pub(crate) fn ok(evidence: impl Into<String>) -> Self {
-        Self::new(Status::Ok, evidence)
-    }
-
-    pub(crate) fn skipped(reason: impl Into<String>) -> Self {
-        Self::new(Status::Skipped, reason)
-    }
-
-    pub(crate) fn not_established(reason: impl Into<String>) -> Self {
-        Self::new(Status::NotEstablished, reason)
-    }
-
-    pub(crate) fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            remedy: Some(remedy.into()),
-            ..Self::new(Status::Warn, evidence)
-        }
-    }
-
-    pub(crate) fn fail(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            remedy: Some(remedy.into()),
-            ..Self::new(Status::Fail, evidence)
-        }
-    }
-
-    /// The same, with what `--fix` does about it.
-    pub(crate) fn fixed_by(mut self, fix: Vec<Change>) -> Self {
-        self.fix = fix;
-        self
-    }
-}
+pub(crate) type Outcome = airlock_finding::Outcome<Repair>;
 
 /// A check with what it has found.
-#[derive(Clone, Debug, Serialize)]
+pub type Finding = airlock_finding::Finding<Repair>;
+
+/// What `--fix` does about a finding.
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// The check's name.
-    pub id: &'static str,
-    /// What was checked.
-    pub title: &'static str,
-    /// How it came out.
-    pub status: Status,
-    /// What was seen; for what was skipped, why.
-    pub evidence: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-    /// Whether `--fix` can do that.
+pub struct Repair {
+    /// Whether there is anything that it can do.
     pub fixable: bool,
-    /// What `--fix` does.
+    /// What that is.
     #[serde(skip)]
-    pub fix: Vec<Change>,
+    pub changes: Vec<Change>,
 }
 
-impl Finding {
-    /// The group that it is shown in.
-    pub fn group(&self) -> &'static str {
-        self.id.split('.').next().unwrap_or(self.id)
+impl From<Vec<Change>> for Repair {
+    fn from(changes: Vec<Change>) -> Self {
+        Self {
+            fixable: !changes.is_empty(),
+            changes,
+        }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn skew(context: &Context) -> Outcome {
     }
     let now = (context.settings.clock)();
     let Some(bound) = &context.settings.not_before else {
-        let outcome = Outcome::not_established(
+        let outcome = Outcome::unknown(
             "there is no time server and no mirror to compare the clock with, and no bundle or store that was made at a known time",
         );
         return with_silent(outcome, &silent);
@@ -95,9 +95,9 @@ pub(crate) fn skew(context: &Context) -> Outcome {
             ),
             remedy(context),
         )
-        .fixed_by(chrony(context)),
+        .and(chrony(context)),
         _ => with_silent(
-            Outcome::not_established(format!(
+            Outcome::unknown(format!(
                 "the clock is not before {}; there is no time server and no mirror to compare it with",
                 bound.what
             )),
@@ -124,7 +124,7 @@ fn judge(context: &Context, skew: Skew, what: &str, precision: Duration) -> Outc
     } else {
         Outcome::fail(evidence, remedy(context))
     };
-    outcome.fixed_by(chrony(context))
+    outcome.and(chrony(context))
 }
 
 fn time_servers(context: &Context) -> Vec<String> {

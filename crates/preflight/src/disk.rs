@@ -32,7 +32,7 @@ const BUDGET: Duration = Duration::from_secs(8);
 pub(crate) fn executable(context: &Context) -> Outcome {
     let host = &context.host;
     let Some(folder) = host.nearest(context.data_dir()) else {
-        return Outcome::not_established("there is no folder for the data");
+        return Outcome::unknown("there is no folder for the data");
     };
     let shown = folder.display();
     let noexec = |how: &str| {
@@ -54,12 +54,12 @@ pub(crate) fn executable(context: &Context) -> Outcome {
                     has(StatVfsMountFlags::RDONLY),
                 ]
             }
-            Err(error) => return Outcome::not_established(format!("{shown}: {error}")),
+            Err(error) => return Outcome::unknown(format!("{shown}: {error}")),
         }
     } else {
         let all = mounts::read(&host.read("/proc/mounts").unwrap_or_default());
         let Some(mount) = mounts::of(&all, &folder) else {
-            return Outcome::not_established("/proc/mounts does not tell");
+            return Outcome::unknown("/proc/mounts does not tell");
         };
         ["noexec", "nosuid", "nodev", "ro"].map(|option| mount.has(option))
     };
@@ -84,7 +84,7 @@ pub(crate) fn executable(context: &Context) -> Outcome {
             Ok(Executed::Forbidden) => {
                 return noexec("the kernel denies it, as fapolicyd and other guards make it do");
             }
-            Err(error) => return Outcome::not_established(format!("{shown}: {error}")),
+            Err(error) => return Outcome::unknown(format!("{shown}: {error}")),
         }
     }
     if !others.is_empty() {
@@ -175,7 +175,7 @@ pub(crate) fn space(context: &Context) -> Outcome {
         };
         let device = match fs::metadata(&folder) {
             Ok(facts) => facts.dev(),
-            Err(error) => return Outcome::not_established(format!("{}: {error}", folder.display())),
+            Err(error) => return Outcome::unknown(format!("{}: {error}", folder.display())),
         };
         let volume = volumes.entry(device).or_insert_with(|| Volume {
             folder,
@@ -189,7 +189,7 @@ pub(crate) fn space(context: &Context) -> Outcome {
     for volume in volumes.into_values() {
         let facts = match statvfs(&volume.folder) {
             Ok(facts) => facts,
-            Err(error) => return Outcome::not_established(format!("{}: {error}", volume.folder.display())),
+            Err(error) => return Outcome::unknown(format!("{}: {error}", volume.folder.display())),
         };
         let free = facts.f_bavail.saturating_mul(facts.f_frsize);
         let whole = facts.f_blocks.saturating_mul(facts.f_frsize);
@@ -241,16 +241,16 @@ pub(crate) fn latency(context: &Context) -> Outcome {
         return Outcome::skipped("speed is only known on the machine itself");
     }
     let Some(folder) = host.nearest(context.data_dir()) else {
-        return Outcome::not_established("there is no folder for the data");
+        return Outcome::unknown("there is no folder for the data");
     };
     let mut times = match measure(&folder) {
         Ok(times) => times,
-        Err(error) => return Outcome::not_established(format!("{}: {error}", folder.display())),
+        Err(error) => return Outcome::unknown(format!("{}: {error}", folder.display())),
     };
     times.sort_unstable();
     let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
     let (Some(&median), Some(&worst)) = (at(50), at(99)) else {
-        return Outcome::not_established("no write was finished in time");
+        return Outcome::unknown("no write was finished in time");
     };
     let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
     let evidence = format!(

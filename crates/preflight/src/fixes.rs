@@ -38,8 +38,9 @@ pub(crate) fn module(name: &str) -> Vec<Change> {
     ]
 }
 
-/// Parameters of the kernel, now and at every start; `subject` names the file.
-pub(crate) fn sysctls(subject: &str, wanted: &[(&str, String)]) -> Vec<Change> {
+/// Parameters of the kernel, now and at every start; `subject` names the file, in which those of an earlier repair stay.
+pub(crate) fn sysctls(host: &Host, subject: &str, wanted: &[(&str, String)]) -> Vec<Change> {
+    let path = format!("/etc/sysctl.d/90-airlock-{subject}.conf");
     let mut changes: Vec<Change> = wanted
         .iter()
         .map(|(name, value)| Change::Sysctl {
@@ -47,41 +48,39 @@ pub(crate) fn sysctls(subject: &str, wanted: &[(&str, String)]) -> Vec<Change> {
             value: value.clone(),
         })
         .collect();
-    let lines: Vec<String> = wanted
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}"))
+    let is_set_anew = |line: &&str| {
+        let name = line.split('=').next().unwrap_or_default().trim();
+        wanted.iter().any(|(wanted, _)| *wanted == name)
+    };
+    let before = host.read(&path).unwrap_or_default();
+    let mut lines: Vec<String> = before
+        .lines()
+        .filter(|line| !is_set_anew(line))
+        .map(str::to_owned)
         .collect();
-    changes.push(file(
-        format!("/etc/sysctl.d/90-airlock-{subject}.conf"),
-        lines.join("\n") + "\n",
-    ));
+    lines.extend(wanted.iter().map(|(name, value)| format!("{name} = {value}")));
+    changes.push(file(path, lines.join("\n") + "\n"));
     changes
 }
 
 /// No swap, now and at every start.
 pub(crate) fn swap(host: &Host) -> Vec<Change> {
     let mut changes = vec![Change::SwapOff];
-    if let Some(text) = host.read("/etc/fstab") {
-        let without = without_swap(&text);
-        if without != text {
-            changes.push(file("/etc/fstab", without));
-        }
+    let lines = swap_lines(&host.read("/etc/fstab").unwrap_or_default());
+    if !lines.is_empty() {
+        changes.push(Change::Comment {
+            path: "/etc/fstab".into(),
+            lines,
+        });
     }
     changes
 }
 
-/// The table of file systems with its swap in comments.
-fn without_swap(text: &str) -> String {
-    text.split_inclusive('\n')
-        .map(|line| {
-            let is_swap =
-                !line.trim_start().starts_with('#') && line.split_whitespace().nth(2) == Some("swap");
-            if is_swap {
-                format!("# airlock: {line}")
-            } else {
-                line.to_owned()
-            }
-        })
+/// The lines of the table of file systems that are swap.
+fn swap_lines(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#') && line.split_whitespace().nth(2) == Some("swap"))
+        .map(str::to_owned)
         .collect()
 }
 
@@ -163,14 +162,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swap_of_the_table_becomes_a_comment_and_nothing_else_changes() {
+    fn swap_of_the_table_and_nothing_else_becomes_a_comment() {
         let table = "/dev/sda1 / ext4 defaults 0 1\n# /dev/sdb none swap sw 0 0\nUUID=1 none swap sw 0 0\n/swap.img\tnone\tswap\tsw\t0\t0";
         assert_eq!(
-            without_swap(table),
-            "/dev/sda1 / ext4 defaults 0 1\n# /dev/sdb none swap sw 0 0\n# airlock: UUID=1 none swap sw 0 0\n# airlock: /swap.img\tnone\tswap\tsw\t0\t0"
+            swap_lines(table),
+            ["UUID=1 none swap sw 0 0", "/swap.img\tnone\tswap\tsw\t0\t0"]
         );
-        assert_eq!(without_swap(&without_swap(table)), without_swap(table));
-        assert_eq!(without_swap(""), "");
+        assert!(swap_lines("").is_empty());
     }
 
     #[test]
@@ -184,12 +182,32 @@ mod tests {
             ]
         );
         let wanted = [("fs.inotify.max_user_instances", "8192".to_owned())];
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::tree(folder.path());
         assert_eq!(
-            titles(&sysctls("inotify", &wanted)),
+            titles(&sysctls(&host, "inotify", &wanted)),
             [
                 "sysctl fs.inotify.max_user_instances = 8192",
                 "file /etc/sysctl.d/90-airlock-inotify.conf 0644, 37 bytes"
             ]
+        );
+        // What an earlier repair has set is still set.
+        let path = folder.path().join("etc/sysctl.d/90-airlock-inotify.conf");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(
+            path,
+            "fs.inotify.max_user_instances = 1\nfs.inotify.max_user_watches = 2\n",
+        )
+        .unwrap();
+        let changes = sysctls(&host, "inotify", &wanted);
+        let Some(Change::File { content, .. }) = changes.last() else {
+            panic!("{changes:?}");
+        };
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut content.open().unwrap(), &mut text).unwrap();
+        assert_eq!(
+            text,
+            "fs.inotify.max_user_watches = 2\nfs.inotify.max_user_instances = 8192\n"
         );
     }
 

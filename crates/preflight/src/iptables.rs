@@ -41,7 +41,7 @@ pub(crate) fn rules(context: &Context) -> Outcome {
     let legacy = host.exists("/proc/net/ip_tables_names");
     let nf_tables = netlink::has_nf_tables();
     if nf_tables == Err(Errno::PERM) {
-        return Outcome::not_established("only root can try rules out");
+        return Outcome::unknown("only root can try rules out");
     }
     let remedy = "`modprobe nf_tables` (or `ip_tables` for the older way); install the distribution's full kernel where there is no such module";
     let runner = Runner::default().limit(PATIENCE);
@@ -66,7 +66,7 @@ pub(crate) fn rules(context: &Context) -> Outcome {
     });
     let rules = match tried {
         Ok(rules) => rules,
-        Err(error) => return Outcome::not_established(format!("no temporary file can be written: {error}")),
+        Err(error) => return Outcome::unknown(format!("no temporary file can be written: {error}")),
     };
     let path = rules.path().to_string_lossy().into_owned();
     match runner.succeed("iptables-restore", &["--test", "--noflush", "--wait", "5", &path]) {
@@ -75,7 +75,7 @@ pub(crate) fn rules(context: &Context) -> Outcome {
             format!("rules as Kubernetes makes them are refused: {error}"),
             remedy,
         ),
-        Err(error) => Outcome::not_established(error.to_string()),
+        Err(error) => Outcome::unknown(error.to_string()),
     }
 }
 
@@ -99,10 +99,10 @@ pub(crate) fn version(context: &Context) -> Outcome {
                 "install the package iptables again, or remove it: k3s brings its own",
             );
         }
-        Err(error) => return Outcome::not_established(error.to_string()),
+        Err(error) => return Outcome::unknown(error.to_string()),
     };
     let Some(version) = parse_version(&shown) else {
-        return Outcome::not_established(format!("iptables calls itself {shown:?}"));
+        return Outcome::unknown(format!("iptables calls itself {shown:?}"));
     };
     if BAD.contains(&version) && !shown.contains("legacy") {
         return Outcome::fail(

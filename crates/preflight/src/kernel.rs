@@ -93,26 +93,24 @@ pub(crate) fn overlay(context: &Context) -> Outcome {
         };
     }
     let Some(folder) = host.nearest(context.data_dir()) else {
-        return Outcome::not_established("there is no folder for the data");
+        return Outcome::unknown("there is no folder for the data");
     };
     match lay_over(&folder) {
         Ok(()) => Outcome::ok(format!(
             "two folders were laid over each other in {}",
             folder.display()
         )),
-        Err(Trial::Folder(error)) => Outcome::not_established(format!("{}: {error}", folder.display())),
-        Err(Trial::Kernel(Errno::PERM | Errno::ACCESS)) => {
-            Outcome::not_established("only root can try it out")
-        }
+        Err(Trial::Folder(error)) => Outcome::unknown(format!("{}: {error}", folder.display())),
+        Err(Trial::Kernel(Errno::PERM | Errno::ACCESS)) => Outcome::unknown("only root can try it out"),
         Err(Trial::Kernel(Errno::NOSYS)) => {
             if is_known {
                 Outcome::ok("/proc/filesystems has it; this kernel is too old to try it out without a trace")
             } else {
-                Outcome::fail(lacks("overlay", host), remedy("overlay")).fixed_by(load(host, "overlay"))
+                Outcome::fail(lacks("overlay", host), remedy("overlay")).and(load(host, "overlay"))
             }
         }
         Err(Trial::Kernel(Errno::NODEV)) => {
-            Outcome::fail(lacks("overlay", host), remedy("overlay")).fixed_by(load(host, "overlay"))
+            Outcome::fail(lacks("overlay", host), remedy("overlay")).and(load(host, "overlay"))
         }
         Err(Trial::Kernel(error)) => Outcome::fail(
             format!(
@@ -180,19 +178,17 @@ pub(crate) fn tunnel(context: &Context) -> Outcome {
             )),
             Module::Missing => Outcome::fail(lacks(kind, host), remedy(kind)),
             Module::NoModules => {
-                Outcome::not_established("the kernel has no folder of modules, and nothing is tried out here")
+                Outcome::unknown("the kernel has no folder of modules, and nothing is tried out here")
             }
         };
     }
     match netlink::try_link(kind, "airlock-probe") {
         Ok(()) => Outcome::ok(format!("a {kind} link was made and taken away")),
-        Err(Errno::PERM | Errno::ACCESS) => Outcome::not_established("only root can try it out"),
+        Err(Errno::PERM | Errno::ACCESS) => Outcome::unknown("only root can try it out"),
         // A run of the same check at the same time.
-        Err(Errno::EXIST) => {
-            Outcome::not_established("somebody else tries it out: a link airlock-probe is there")
-        }
+        Err(Errno::EXIST) => Outcome::unknown("somebody else tries it out: a link airlock-probe is there"),
         Err(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT) => {
-            Outcome::fail(lacks(kind, host), remedy(kind)).fixed_by(load(host, kind))
+            Outcome::fail(lacks(kind, host), remedy(kind)).and(load(host, kind))
         }
         Err(error) => Outcome::fail(format!("a {kind} link cannot be made: {error}"), remedy(kind)),
     }
@@ -209,7 +205,7 @@ const SET_WATCHES: u64 = 524_288;
 pub(crate) fn inotify(context: &Context) -> Outcome {
     let number = |name: &str| context.host.number(format!("/proc/sys/fs/inotify/{name}"));
     let (Some(instances), Some(watches)) = (number("max_user_instances"), number("max_user_watches")) else {
-        return Outcome::not_established("/proc/sys/fs/inotify cannot be read");
+        return Outcome::unknown("/proc/sys/fs/inotify cannot be read");
     };
     let evidence = format!("max_user_instances is {instances}, max_user_watches is {watches}");
     if instances >= INSTANCES.1 && watches >= WATCHES.1 {
@@ -230,7 +226,7 @@ pub(crate) fn inotify(context: &Context) -> Outcome {
     if watches < WATCHES.1 {
         wanted.push(("fs.inotify.max_user_watches", SET_WATCHES.to_string()));
     }
-    outcome.fixed_by(fixes::sysctls("inotify", &wanted))
+    outcome.and(fixes::sysctls(&context.host, "inotify", &wanted))
 }
 
 /// What the kubelet wants to find when it may not set it (`protect-kernel-defaults`).
@@ -271,5 +267,5 @@ pub(crate) fn cis_sysctls(context: &Context) -> Outcome {
             list.join(" ")
         ),
     )
-    .fixed_by(fixes::sysctls("cis", &wrong))
+    .and(fixes::sysctls(&context.host, "cis", &wrong))
 }

@@ -43,10 +43,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Check, Finding, Status};
+pub use airlock_finding::{Selection, Status, Summary, UnknownCheck};
+pub use check::{Check, Finding, Repair};
 pub use context::{Clock, Context, DATA_DIR, Need, NotBefore, Role, Settings};
 pub use fixes::FIXED_BY;
 pub use host::{Host, Process};
 pub use mirror::{Answer, Mirror, Refusal, RefusalKind};
-pub use report::{Report, Selection, Summary, UnknownCheck, run};
+pub use report::{Report, run, select};
 pub use table::CHECKS;

@@ -22,7 +22,7 @@ pub(crate) fn memory(context: &Context) -> Outcome {
         .get("MemTotal")
         .and_then(|kib| kib.checked_mul(1024))
     else {
-        return Outcome::not_established("/proc/meminfo does not tell");
+        return Outcome::unknown("/proc/meminfo does not tell");
     };
     let (least, good) = if context.is_server() {
         SERVER_MEMORY
@@ -44,7 +44,7 @@ pub(crate) fn memory(context: &Context) -> Outcome {
 pub(crate) fn processors(context: &Context) -> Outcome {
     let list = context.host.line("/sys/devices/system/cpu/online");
     let Some(count) = list.as_deref().and_then(count) else {
-        return Outcome::not_established("/sys/devices/system/cpu/online does not tell");
+        return Outcome::unknown("/sys/devices/system/cpu/online does not tell");
     };
     let wanted = if context.is_server() { 2 } else { 1 };
     if count < wanted {
@@ -96,7 +96,7 @@ pub(crate) fn swap(context: &Context) -> Outcome {
         format!("on: {list}; pods are not held to their memory, and etcd stalls"),
         "`swapoff -a`, and a # before its line in /etc/fstab; or accept it with `kubelet-arg: [fail-swap-on=false]` in `cluster.config`",
     )
-    .fixed_by(fixes::swap(&context.host))
+    .and(fixes::swap(&context.host))
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn unknown(context: &Context, address: &str, refusal: &Refusal) -> Outcome {
             format!("{evidence}; `hosts` of site.yaml has it, and /etc/hosts does not yet"),
             format!("`echo '{line}' >> /etc/hosts`; an installation writes it as well"),
         )
-        .fixed_by(fixes::hosts("mirror", line)),
+        .and(fixes::hosts("mirror", line)),
         None => Outcome::fail(evidence, refusal.kind.remedy(address)),
     }
 }

@@ -44,7 +44,7 @@ fn name(context: &Context) -> Option<(String, &'static str)> {
 pub(crate) fn hostname(context: &Context) -> Outcome {
     let remedy = "give the machine a name of its own: `hostnamectl set-hostname edge-01`, or `node-name` in `cluster.config`";
     let Some((name, source)) = name(context) else {
-        return Outcome::not_established("the host name cannot be read");
+        return Outcome::unknown("the host name cannot be read");
     };
     if name.is_empty() || name == "(none)" {
         return Outcome::fail("the machine has no name", remedy);
@@ -109,7 +109,7 @@ pub(crate) fn resolves(context: &Context) -> Outcome {
         return Outcome::ok(format!("/etc/hosts has {name} as {first}"));
     }
     if !context.host.is_live() {
-        return Outcome::not_established(format!(
+        return Outcome::unknown(format!(
             "/etc/hosts does not have {name}, and no name server is asked here"
         ));
     }
@@ -134,7 +134,7 @@ fn unknown(name: &str) -> Outcome {
         format!("{name} has no address, neither in /etc/hosts nor from a name server"),
         format!("`echo '{line}' >> /etc/hosts`, or put it into `hosts` in site.yaml"),
     )
-    .fixed_by(fixes::hosts("name", line))
+    .and(fixes::hosts("name", line))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const ROUTE_REMEDY: &str = "on a site without a gateway, a route over a dummy in
 pub(crate) fn default_route(context: &Context) -> Outcome {
     let host = &context.host;
     if !host.exists("/proc/net/route") && !host.exists("/proc/net/ipv6_route") {
-        return Outcome::not_established("/proc/net/route cannot be read");
+        return Outcome::unknown("/proc/net/route cannot be read");
     }
     let defaults: Vec<Route> = all_routes(host).into_iter().filter(Route::is_default).collect();
     let named: Vec<&Route> = defaults.iter().filter(|route| route.has_interface()).collect();
@@ -310,7 +310,7 @@ pub(crate) fn server(context: &Context) -> Outcome {
         return Outcome::skipped("the server is only asked from the machine itself");
     }
     let (Some(host), port) = (url.host_str(), url.port().unwrap_or(6443)) else {
-        return Outcome::not_established("the server's address has no host");
+        return Outcome::unknown("the server's address has no host");
     };
     let host = host.trim_matches(['[', ']']);
     let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
@@ -322,7 +322,7 @@ pub(crate) fn server(context: &Context) -> Outcome {
                     format!("{evidence}; `hosts` of site.yaml has it, and /etc/hosts does not yet"),
                     format!("`echo '{line}' >> /etc/hosts`; an installation writes it as well"),
                 )
-                .fixed_by(fixes::hosts("server", line)),
+                .and(fixes::hosts("server", line)),
                 None => Outcome::fail(
                     evidence,
                     "add it to `hosts` in site.yaml (or to /etc/hosts, or to the site's DNS)",

@@ -144,7 +144,7 @@ fn check(context: &Context, wanted: &[Wanted], loopback: bool) -> Outcome {
         );
     }
     if !doubtful.is_empty() {
-        return Outcome::not_established(doubtful.join("; "));
+        return Outcome::unknown(doubtful.join("; "));
     }
     if !own.is_empty() {
         return Outcome::ok(format!(

@@ -1,57 +1,26 @@
 //! Runs the checks, each in bounded time, and shows what they found.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use airlock_finding::{Selection, Summary, UnknownCheck};
 use airlock_node::Change;
 use serde::Serialize;
 
-use crate::check::{Check, Finding, Outcome, Status};
+use crate::check::{Check, Finding, Outcome};
 use crate::{CHECKS, Context, Role};
 
 /// What one check may take: the slowest writes to a slow disk for 8 s, and asks a mirror for 20.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Which checks are run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
-    only: Vec<String>,
-    skip: Vec<String>,
-}
+/// The columns of the longest name of a check.
+const WIDTH: usize = 24;
 
-/// A name that is none of a check.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such check: {0}")]
-pub struct UnknownCheck(pub String);
-
-impl Selection {
-    /// Names of checks or groups: only these, if there are any, and not those. Names that nothing has are an error.
-    pub fn new(only: &[String], skip: &[String]) -> Result<Self, UnknownCheck> {
-        for name in only.iter().chain(skip) {
-            if !CHECKS.iter().any(|check| matches(check, name)) {
-                return Err(UnknownCheck(name.clone()));
-            }
-        }
-        Ok(Self {
-            only: only.to_vec(),
-            skip: skip.to_vec(),
-        })
-    }
-
-    fn has(&self, check: &Check) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| matches(check, name))
-    }
-
-    fn leaves_out(&self, check: &Check) -> bool {
-        self.skip.iter().any(|name| matches(check, name))
-    }
-}
-
-fn matches(check: &Check, name: &str) -> bool {
-    check.id == name || check.group() == name
+/// Names of checks or groups: only these, if there are any, and not those. Names that nothing has are an error.
+pub fn select(only: &[String], skip: &[String]) -> Result<Selection, UnknownCheck> {
+    Selection::new(CHECKS.iter().map(|check| check.id), only, skip)
 }
 
 /// What all checks have found.
@@ -66,57 +35,22 @@ pub struct Report {
     pub checks: Vec<Finding>,
 }
 
-/// How many checks came out how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// Those that are well.
-    pub ok: usize,
-    /// Those that k3s runs with, but less well.
-    pub warn: usize,
-    /// Those that it does not run with.
-    pub fail: usize,
-    /// Those with nothing to check.
-    pub skipped: usize,
-    /// Those that could not tell.
-    pub not_established: usize,
-}
-
 /// Runs the checks that were chosen, one after the other. `each` is told of every finding at once.
 pub fn run(context: &Arc<Context>, selection: &Selection, each: &mut dyn FnMut(&Finding)) -> Report {
     let mut checks = Vec::new();
-    for check in CHECKS.iter().filter(|check| selection.has(check)) {
-        let outcome = if selection.leaves_out(check) {
+    for check in CHECKS.iter().filter(|check| selection.has(check.id)) {
+        let outcome = if selection.leaves_out(check.id) {
             Outcome::skipped("it was not to be checked (--skip)")
         } else {
             bounded(*check, context, LIMIT)
         };
-        let finding = Finding {
-            id: check.id,
-            title: check.title,
-            status: outcome.status,
-            evidence: one_line(&outcome.evidence),
-            remedy: outcome.remedy,
-            fixable: !outcome.fix.is_empty(),
-            fix: outcome.fix,
-        };
+        let finding = Finding::new(check.id, check.title, outcome);
         each(&finding);
         checks.push(finding);
     }
-    let mut summary = Summary::default();
-    for finding in &checks {
-        let count = match finding.status {
-            Status::Ok => &mut summary.ok,
-            Status::Warn => &mut summary.warn,
-            Status::Fail => &mut summary.fail,
-            Status::Skipped => &mut summary.skipped,
-            Status::NotEstablished => &mut summary.not_established,
-        };
-        *count += 1;
-    }
     Report {
         role: context.settings.role,
-        summary,
+        summary: Summary::of(&checks),
         checks,
     }
 }
@@ -129,7 +63,7 @@ fn bounded(check: Check, context: &Arc<Context>, limit: Duration) -> Outcome {
         .name(check.id.to_owned())
         .spawn(move || done.send((check.run)(&context)));
     if let Err(error) = started {
-        return Outcome::not_established(format!("no thread can be started: {error}"));
+        return Outcome::unknown(format!("no thread can be started: {error}"));
     }
     answer.recv_timeout(limit).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => Outcome::fail(
@@ -139,15 +73,8 @@ fn bounded(check: Check, context: &Arc<Context>, limit: Duration) -> Outcome {
             ),
             "look for a disk or a server that does not answer, and check again",
         ),
-        RecvTimeoutError::Disconnected => Outcome::not_established("the check ended without an answer"),
+        RecvTimeoutError::Disconnected => Outcome::unknown("the check ended without an answer"),
     })
-}
-
-/// Foreign text cannot steer a terminal, and evidence is one line.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 impl Report {
@@ -160,52 +87,23 @@ impl Report {
     pub fn fixes(&self) -> Vec<Change> {
         self.checks
             .iter()
-            .flat_map(|finding| finding.fix.clone())
+            .flat_map(|finding| finding.extra.changes.clone())
             .collect()
     }
 
     /// Lines for people: by group, the groups in which all is well first, and the worst last.
     pub fn text(&self) -> String {
-        let mut groups: Vec<(&str, Vec<&Finding>)> = Vec::new();
-        for finding in &self.checks {
-            match groups.iter_mut().find(|(group, _)| *group == finding.group()) {
-                Some((_, findings)) => findings.push(finding),
-                None => groups.push((finding.group(), vec![finding])),
-            }
-        }
-        let worst = |findings: &[&Finding]| findings.iter().map(|finding| finding.status).max();
-        groups.sort_by_key(|(_, findings)| worst(findings));
-        let mut out = String::new();
-        for (group, mut findings) in groups {
-            let _ = writeln!(out, "{group}");
-            findings.sort_by_key(|finding| finding.status);
-            for finding in findings {
-                let status = finding.status.as_str();
-                let _ = writeln!(out, "  {status:15} {:24} {}", finding.id, finding.evidence);
-                if let Some(remedy) = &finding.remedy {
-                    let fix = if finding.fixable { " (or --fix)" } else { "" };
-                    let _ = writeln!(out, "  {:15} → {remedy}{fix}", "");
-                }
-            }
-        }
-        let Summary {
-            ok,
-            warn,
-            fail,
-            skipped,
-            not_established,
-        } = self.summary;
-        let _ = writeln!(
-            out,
-            "\n{ok} ok, {skipped} skipped, {not_established} not established, {warn} warnings, {fail} failed"
-        );
-        out
+        airlock_finding::text(&self.checks, WIDTH, |finding| {
+            if finding.extra.fixable { " (or --fix)" } else { "" }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use airlock_finding::Status;
 
     use super::*;
     use crate::{Host, Settings};
@@ -240,12 +138,12 @@ mod tests {
     #[test]
     fn checks_are_chosen_by_name_or_group() {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let selection = Selection::new(&names(&["net", "machine.swap"]), &names(&["net.proxy"])).unwrap();
+        let selection = select(&names(&["net", "machine.swap"]), &names(&["net.proxy"])).unwrap();
         let report = run(&context(), &selection, &mut |_| {});
         let found: Vec<(&str, Status)> = report.checks.iter().map(|it| (it.id, it.status)).collect();
         assert_eq!(found.len(), 6);
         assert!(found.contains(&("net.proxy", Status::Skipped)));
-        let error = Selection::new(&[], &names(&["net.nothing"])).unwrap_err();
+        let error = select(&[], &names(&["net.nothing"])).unwrap_err();
         assert_eq!(error, UnknownCheck("net.nothing".to_owned()));
     }
 

@@ -328,7 +328,7 @@ fn every_trouble_with_the_mirror_has_a_remedy_of_its_own() {
             .unwrap()
             .contains("10.0.0.9 other.site registry.site")
     );
-    assert_eq!(outcome.fix.len(), 1);
+    assert_eq!(outcome.extra.changes.len(), 1);
 }
 
 #[test]

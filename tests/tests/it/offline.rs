@@ -66,6 +66,7 @@ fn the_isolated_side_links_no_http_client() {
         "airlock-export",
         "airlock-installer",
         "airlock-node",
+        "airlock-finding",
         "airlock-preflight",
     ] {
         let tree = tree(package);
@@ -92,6 +93,7 @@ fn what_verifies_and_imports_has_no_sockets() {
         "airlock-export",
         "airlock-installer",
         "airlock-node",
+        "airlock-finding",
         "airlock-preflight",
     ] {
         let tree = tree(package);

@@ -52,6 +52,9 @@ pub(crate) struct InstallArgs {
     /// Install k3s alone, and none of the charts and manifests
     #[arg(long)]
     pub(crate) no_charts: bool,
+    /// Install even where `airlock preflight` finds that k3s would not run
+    #[arg(long)]
+    pub(crate) no_preflight: bool,
     /// With --root: the platform of the node
     #[arg(long, value_name = "OS/ARCH", requires = "root")]
     pub(crate) platform: Option<Platform>,

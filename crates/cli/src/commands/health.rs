@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_health::{
-    Access, AccessError, CHECKS, Client, Expected, Probe, Question, Report, Selection, Status, ThisNode,
-    check,
+    Access, AccessError, CHECKS, Client, Expected, Probe, Question, Report, Status, ThisNode, check, select,
 };
 use airlock_node::Runner;
 use serde::Serialize;
@@ -35,13 +34,13 @@ pub(crate) fn run(args: &HealthArgs, global: &Global) -> Result {
     if args.list {
         return list(global);
     }
-    let selection = Selection::only(&args.only).map_err(|error| {
+    let selection = select(&args.only).map_err(|error| {
         Failure::from(anyhow::Error::new(error)).hint("`airlock health --list` tells their names")
     })?;
     let site = args.config.as_deref().map(sites::load).transpose()?;
     let mut expected = site.as_ref().map_or_else(Expected::default, Expected::of_site);
     if let Some(path) = &args.path {
-        content::read(path, &args.bundle, site.as_ref(), &mut expected)?;
+        content::read(path, &args.bundle, site.as_ref(), global, &mut expected)?;
     }
     let access = access(&args.kubeconfig)?;
     if access.insecure {

@@ -1,10 +1,11 @@
 //! `airlock install`: a machine, or a tree, becomes a node of k3s.
 
 mod archive;
-mod charts;
+pub(super) mod charts;
 mod packages;
+mod ready;
 mod report;
-mod secrets;
+pub(super) mod secrets;
 pub(super) mod watch;
 
 use std::path::Path;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         NodeRole::Server => Role::Server,
         NodeRole::Agent => Role::Agent,
     };
-    let changes = changes(&Asked {
+    let asked = Asked {
         args,
         global,
         role,
@@ -58,11 +59,13 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         node: &node,
         machine: &machine,
         secrets: &secrets,
-    })?;
+    };
+    let changes = changes(&asked)?;
     // Charts belong to the cluster: the first server installs them, those that join it find them there.
     let waves = if role == Role::Server && site.cluster.server.is_none() && !args.no_charts {
         let plan = charts::plan(&contents, &site, &secrets)?;
-        for note in &plan.notes {
+        let left = charts::left(&node, &site.cluster.data_dir, &plan.waves)?;
+        for note in plan.notes.iter().chain(&left) {
             print::note(global, &format!("note: {note}"));
         }
         plan.waves
@@ -88,6 +91,7 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         let report = Report::planned(&title, &all, &outcomes);
         return print::result(global, &report, || report.text());
     }
+    ready::machine(&asked)?;
     let root = node.root();
     std::fs::create_dir_all(root)
         .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;

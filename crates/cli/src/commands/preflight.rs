@@ -1,7 +1,7 @@
 //! `airlock preflight`: what keeps k3s from running on this machine, and what to do about it.
 
 mod mirror;
-mod needs;
+pub(super) mod needs;
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -11,12 +11,13 @@ use std::time::SystemTime;
 
 use airlock_node::{Change, Event, Journal, Node, Outcome};
 use airlock_preflight::{
-    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, Status, run as run_checks,
+    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, Status, run as run_checks, select,
 };
 use serde::Serialize;
 
 use self::mirror::SiteMirror;
 use self::needs::Content;
+use super::install::failed;
 use crate::args::{Global, NodeRole, PreflightArgs};
 use crate::failure::{Failure, Result};
 use crate::{print, sites};
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
     if args.undo_fixes {
         return undo(&node, global);
     }
-    let selection = Selection::new(&args.only, &args.skip).map_err(|error| {
+    let selection = select(&args.only, &args.skip).map_err(|error| {
         Failure::from(anyhow::Error::new(error)).hint("`airlock preflight --list` tells their names")
     })?;
     let settings = settings(args, &node, global)?;
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
     let can_fix = report
         .checks
         .iter()
-        .any(|finding| finding.status == Status::Fail && finding.fixable);
+        .any(|finding| finding.status == Status::Fail && finding.extra.fixable);
     Err(if can_fix && !args.fix {
         failure.hint("--fix repairs some of it, and --fix --dry-run tells what that would change; what is meant to be so is left out with --skip ID")
     } else {
@@ -159,8 +160,9 @@ fn text(printed: &Printed<'_>) -> String {
 
 /// What would be changed.
 fn plan(node: &Node, changes: &[Change]) -> Result<Vec<String>> {
-    let journal = Journal::read(node)?;
-    let outcomes = journal.would(changes)?;
+    let outcomes = Journal::read(node)
+        .and_then(|journal| journal.would(changes))
+        .map_err(failed)?;
     Ok(changes
         .iter()
         .zip(outcomes)
@@ -178,8 +180,8 @@ fn apply(node: &Node, changes: &[Change], global: &Global) -> Result<Vec<String>
         return Ok(Vec::new());
     }
     let mut done = Vec::new();
-    let mut journal = Journal::open(node)?;
-    journal.apply(FIXED_BY, changes, &mut |event| {
+    let mut journal = Journal::open(node).map_err(failed)?;
+    let applied = journal.apply(FIXED_BY, changes, &mut |event| {
         match event {
             Event::Made(title) => {
                 print::note(global, &format!("changed: {title}"));
@@ -194,7 +196,8 @@ fn apply(node: &Node, changes: &[Change], global: &Global) -> Result<Vec<String>
             _ => {}
         }
         ControlFlow::Continue(())
-    })?;
+    });
+    applied.map_err(failed)?;
     Ok(done)
 }
 
@@ -210,7 +213,8 @@ fn undo(node: &Node, global: &Global) -> Result {
         undone: Vec::new(),
         left: Vec::new(),
     };
-    Journal::open(node)?.undo(Some(FIXED_BY), &mut |event| {
+    let mut journal = Journal::open(node).map_err(failed)?;
+    let undone = journal.undo(Some(FIXED_BY), &mut |event| {
         match event {
             Event::Undone(title) => result.undone.push(title.to_owned()),
             Event::Saved(saved) => result.left.push(format!(
@@ -222,7 +226,8 @@ fn undo(node: &Node, global: &Global) -> Result {
             _ => {}
         }
         ControlFlow::Continue(())
-    })?;
+    });
+    undone.map_err(failed)?;
     print::result(global, &result, || {
         if result.undone.is_empty() {
             return "nothing was repaired here\n".to_owned();

@@ -79,7 +79,7 @@ fn a_tree_is_checked_repaired_and_put_back() {
     let (code, said) = preflight(&["--fix", "--dry-run"]);
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("would change") && said.contains("file /etc/fstab"),
+        said.contains("would change") && said.contains("lines as comments in /etc/fstab"),
         "{said}"
     );
     let mut after = BTreeMap::new();

@@ -263,7 +263,7 @@ pub(super) async fn deployed(seen: &Seen<'_>) -> Outcome {
     } else {
         Outcome::fail(
             format!("not deployed: {}", some(&bad)),
-            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way, and `airlock install` tries again what has failed",
+            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way; `airlock install` with this site.yaml tries again what has failed, and writes manifests that are not as it has them",
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use airlock_health::{Question, Report, Selection, Status, check};
+use airlock_health::{Question, Report, Selection, Status, check, select};
 use serde_json::json;
 
 use crate::server::{Manner, Server};
@@ -484,7 +484,7 @@ const SEEDS: &[Seed] = &[
 
 fn without(id: &str) -> Selection {
     let all = airlock_health::CHECKS.iter().map(|check| check.id.to_owned());
-    Selection::only(&all.filter(|one| one != id).collect::<Vec<_>>()).unwrap()
+    select(&all.filter(|one| one != id).collect::<Vec<_>>()).unwrap()
 }
 
 #[test]
@@ -591,7 +591,7 @@ fn certificates_that_end_are_seen_whoever_trusts_them() {
         let server = Server::with(good(), Manner::Good, years);
         let mut question = question(fake());
         question.now = now;
-        question.selection = Selection::only(&["api.certificate".to_owned()]).unwrap();
+        question.selection = select(&["api.certificate".to_owned()]).unwrap();
         let report = in_runtime(&server, &question);
         assert_eq!(report.checks[0].status, status, "{}", report.text());
         assert!(report.checks[0].evidence.contains(evidence), "{}", report.text());
@@ -644,7 +644,7 @@ fn lists_that_get_too_old_are_read_anew() {
         let mut world = good();
         world.gone = gone;
         let mut question = question(fake());
-        question.selection = Selection::only(&["pods".to_owned()]).unwrap();
+        question.selection = select(&["pods".to_owned()]).unwrap();
         let server = Server::start(world);
         let report = in_runtime(&server, &question);
         assert_eq!(report.checks[0].status, status, "{}", report.text());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airlock_health::{Selection, Status, check};
+use airlock_health::{Status, check, select};
 use serde_json::json;
 
 use crate::failures::{in_runtime, is_clean, runtime};
@@ -30,7 +30,7 @@ fn an_interrupted_probe_removes_what_it_has_made() {
         let server = Server::start(world);
         let mut question = question(fake());
         question.probe.as_mut().unwrap().patience = Duration::from_mins(1);
-        question.selection = Selection::only(&["probe".to_owned()]).unwrap();
+        question.selection = select(&["probe".to_owned()]).unwrap();
         let stop = tokio::time::Duration::from_millis(after);
         let report = runtime().block_on(async {
             check(&server.client(), &question, &mut |_| {}, tokio::time::sleep(stop)).await

@@ -125,6 +125,10 @@ impl Journal {
                 let text = self.text(path)?.unwrap_or_default();
                 lines::with(&text, name, lines) == text
             }
+            Change::Comment { path, lines } => {
+                let text = self.text(path)?.unwrap_or_default();
+                lines::commented(&text, lines) == text
+            }
             Change::Absent { path } => {
                 let real = self.node.path(path)?;
                 match files::look(&real)? {
@@ -191,6 +195,16 @@ impl Journal {
                         .and_then(|text| lines::find(text, name))
                         .unwrap_or_default(),
                     is_new: text.is_none(),
+                }
+            }
+            Change::Comment { path, lines } => {
+                let text = self.text(path)?.unwrap_or_default();
+                files::keep(&self.node.followed(path)?, &self.former(number))?;
+                let made = lines::commented(&text, lines);
+                Undo::Comment {
+                    made: Digest::sha256(airlock_hash::sha256(made.as_bytes())),
+                    path: path.clone(),
+                    lines: lines.clone(),
                 }
             }
             Change::Grown { path } => Undo::RemoveAll { path: path.clone() },
@@ -275,6 +289,10 @@ impl Journal {
             Change::Lines { path, name, lines } => {
                 let text = self.text(path)?.unwrap_or_default();
                 self.write_text(path, lines::with(&text, name, lines), number)?;
+            }
+            Change::Comment { path, lines } => {
+                let text = self.text(path)?.unwrap_or_default();
+                self.write_text(path, lines::commented(&text, lines), number)?;
             }
             Change::Absent { path } => {
                 let real = self.node.path(path)?;

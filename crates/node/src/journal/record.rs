@@ -77,6 +77,12 @@ pub(crate) enum Undo {
         is_new: bool,
         made: Digest,
     },
+    /// The same, for lines that became comments.
+    Comment {
+        path: PathBuf,
+        lines: Vec<String>,
+        made: Digest,
+    },
     UnloadModule {
         name: String,
     },
@@ -114,7 +120,10 @@ impl Undo {
     /// The file that it is about.
     pub(crate) fn path(&self) -> Option<&PathBuf> {
         match self {
-            Self::Remove { path, .. } | Self::PutBack { path, .. } | Self::Lines { path, .. } => Some(path),
+            Self::Remove { path, .. }
+            | Self::PutBack { path, .. }
+            | Self::Lines { path, .. }
+            | Self::Comment { path, .. } => Some(path),
             _ => None,
         }
     }

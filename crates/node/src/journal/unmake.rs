@@ -199,19 +199,12 @@ impl Journal {
                 is_new,
                 made,
             } => {
-                let real = self.node.followed(path)?;
-                let Some(text) = self.text(path)? else {
-                    return Ok(());
-                };
-                if !is_new && Digest::sha256(airlock_hash::sha256(text.as_bytes())) == *made {
-                    return files::put_back(&self.former(number), &real, &files::temporary(&real, number));
-                }
-                let without = lines::with(&text, name, was);
-                if without.is_empty() && *is_new {
-                    files::remove(&real)?;
-                } else if without != text {
-                    self.write_text(path, without, number)?;
-                }
+                let without = |text: &str| lines::with(text, name, was);
+                self.unmake_text(path, *made, *is_new, without, number)?;
+            }
+            Undo::Comment { path, lines, made } => {
+                let without = |text: &str| lines::uncommented(text, lines);
+                self.unmake_text(path, *made, false, without, number)?;
             }
             _ if !self.node.is_machine() => {}
             Undo::UnloadModule { name } => kernel::unload(name),
@@ -250,6 +243,32 @@ impl Journal {
         Ok(())
     }
 
+    /// Puts a text back that is still as it was `made`, and takes what is ours out of one that others went on with.
+    fn unmake_text(
+        &self,
+        path: &PathBuf,
+        made: Digest,
+        is_new: bool,
+        without: impl FnOnce(&str) -> String,
+        number: u64,
+    ) -> Result<(), NodeError> {
+        let Some(text) = self.text(path)? else {
+            return Ok(());
+        };
+        let real = self.node.followed(path)?;
+        if !is_new && Digest::sha256(airlock_hash::sha256(text.as_bytes())) == made {
+            return files::put_back(&self.former(number), &real, &files::temporary(&real, number));
+        }
+        let without = without(&text);
+        if without.is_empty() && is_new {
+            files::remove(&real)
+        } else if without == text {
+            Ok(())
+        } else {
+            self.write_text(path, without, number)
+        }
+    }
+
     /// Moves something aside that is neither what Airlock made nor what was there before; whether it did.
     fn save(
         &self,
@@ -267,7 +286,7 @@ impl Journal {
                 let is = files::digest(real)?;
                 let is_ours = self.entries.iter().any(|entry| match &entry.undo {
                     Undo::Remove { made, .. } | Undo::PutBack { made, .. } => *made == Some(is),
-                    Undo::Lines { made, .. } => *made == is,
+                    Undo::Lines { made, .. } | Undo::Comment { made, .. } => *made == is,
                     _ => false,
                 });
                 is_ours || (matches!(was, Found::File { .. }) && files::digest(&former)? == is)

@@ -103,6 +103,7 @@ fn the_bundle_alone_is_enough() {
         "server",
         "--config",
         "/srv/share/site.yaml",
+        "--no-preflight",
     ];
     let dry = succeeds(&run(&host, &[&install[..], &["--dry-run"]].concat()));
     assert!(dry.contains("packages airlock-probe"), "{dry}");
@@ -204,6 +205,7 @@ fn a_mirror_that_wants_a_password_is_asked_with_it() {
         "server",
         "--config",
         "/srv/share/site.yaml",
+        "--no-preflight",
     ];
     write(&host, "password", "another");
     let refused = run(&host, &install);

@@ -1,7 +1,7 @@
 //! Charts and manifests of the bundle, installed wave by wave.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use airlock_content::{BlobRead, GenerationView};
 use airlock_health::{Awaited, Client, Patience, WaitError, retry, wait};
 use airlock_installer::charts::{self, ChartsError, FileContent, Inputs, Plan, Wave};
 use airlock_installer::{Contents, Secret, Secrets};
-use airlock_node::{Change, Content};
+use airlock_node::{Change, Content, Node};
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 use airlock_types::Digest;
@@ -29,7 +29,7 @@ const KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// The waves of a site.
-pub(super) fn plan<V: GenerationView + 'static>(
+pub(in crate::commands) fn plan<V: GenerationView + 'static>(
     contents: &Contents<V>,
     site: &Site,
     secrets: &Secrets,
@@ -92,6 +92,35 @@ pub(super) fn changes<V: GenerationView + 'static>(
         });
     }
     Ok(changes)
+}
+
+/// Notes about charts of an earlier bundle or site, which k3s still has. They are not taken away: what a chart keeps
+/// would go with it, and k3s does not uninstall one because its file is gone.
+pub(super) fn left(node: &Node, data: &Path, waves: &[Wave]) -> Result<Vec<String>> {
+    let folder = data.join("server/manifests");
+    let Ok(entries) = std::fs::read_dir(node.followed(&folder)?) else {
+        return Ok(Vec::new());
+    };
+    let wanted: BTreeSet<PathBuf> = waves
+        .iter()
+        .flat_map(|wave| &wave.files)
+        .map(|file| data.join(&file.path))
+        .collect();
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !wanted.contains(&folder.join(name)))
+        .collect();
+    names.sort();
+    let notes = names.iter().filter_map(|name| {
+        let chart = name.strip_prefix("airlock-chart-")?.strip_suffix(".yaml")?;
+        Some(format!(
+            "the chart {chart} is not installed any more, and stays: to uninstall it, remove {} and then `kubectl -n {} delete helmchart {chart}`",
+            folder.join(name).display(),
+            charts::NAMESPACE
+        ))
+    });
+    Ok(notes.collect())
 }
 
 /// The cluster of this machine, asked while its charts are installed.
@@ -190,7 +219,7 @@ impl<'a> Cluster<'a> {
 }
 
 /// As the health of a cluster knows a release.
-pub(super) fn expected(release: &charts::Release) -> airlock_health::Release {
+pub(in crate::commands) fn expected(release: &charts::Release) -> airlock_health::Release {
     airlock_health::Release {
         name: release.name.clone(),
         chart_namespace: charts::NAMESPACE.to_owned(),

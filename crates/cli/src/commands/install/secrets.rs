@@ -13,22 +13,13 @@ use crate::files;
 /// More than any token, key or certificate needs.
 const LIMIT: u64 = 1 << 20;
 
+/// All of it.
 pub(super) fn read(site: &Site) -> Result<Secrets> {
     let cluster = &site.cluster;
-    let mirror = site.mirror.as_ref();
-    let auth = mirror.and_then(|mirror| mirror.auth.as_ref());
     let internal = site.services.ca.as_ref();
     Ok(Secrets {
         token: secret("the token", cluster.token_file.as_deref())?,
         agent_token: secret("the token of agents", cluster.agent_token_file.as_deref())?,
-        mirror_password: secret(
-            "the mirror's password",
-            auth.map(|auth| auth.password_file.as_path()),
-        )?,
-        mirror_ca: text(
-            "the mirror's authority",
-            mirror.and_then(|mirror| mirror.ca.as_deref()),
-        )?,
         site_ca: text(
             "the site's authority",
             internal.map(|internal| internal.certificate.as_path()),
@@ -41,6 +32,24 @@ pub(super) fn read(site: &Site) -> Result<Secrets> {
             Some(ca) => authorities(&ca.folder)?,
             None => Vec::new(),
         },
+        ..of_charts(site)?
+    })
+}
+
+/// What charts need of it.
+pub(in crate::commands) fn of_charts(site: &Site) -> Result<Secrets> {
+    let mirror = site.mirror.as_ref();
+    let auth = mirror.and_then(|mirror| mirror.auth.as_ref());
+    Ok(Secrets {
+        mirror_password: secret(
+            "the mirror's password",
+            auth.map(|auth| auth.password_file.as_path()),
+        )?,
+        mirror_ca: text(
+            "the mirror's authority",
+            mirror.and_then(|mirror| mirror.ca.as_deref()),
+        )?,
+        ..Secrets::default()
     })
 }
 

@@ -31,7 +31,7 @@ const UNPACKED_BINARY: u64 = 4;
 
 /// What is known of the content.
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(in crate::commands) struct Content {
     /// The release of k3s.
     pub(super) release: Option<String>,
     pub(super) not_before: Option<NotBefore>,
@@ -45,7 +45,7 @@ pub(super) struct Content {
 
 impl Content {
     /// The room that it needs, by folder.
-    pub(super) fn needs(&self, data_dir: &Path) -> Vec<Need> {
+    pub(in crate::commands) fn needs(&self, data_dir: &Path) -> Vec<Need> {
         if !self.is_known {
             return Vec::new();
         }
@@ -127,7 +127,8 @@ fn platform() -> Option<Platform> {
     Platform::new("linux", std::env::consts::ARCH, None).ok()
 }
 
-fn of<V: GenerationView>(view: &V) -> Result<Content> {
+/// What a view needs of a node.
+pub(in crate::commands) fn of<V: GenerationView>(view: &V) -> Result<Content> {
     let platform = platform();
     let mut blobs: BTreeMap<Digest, u64> = BTreeMap::new();
     let mut content = Content {
