@@ -27,6 +27,7 @@ pub mod command;
 pub mod debian;
 pub mod disk;
 pub mod http;
+pub mod https;
 pub mod images;
 pub mod layout;
 pub mod memory;

@@ -138,7 +138,7 @@ fn rules(site: &Site) -> Rules {
 
 /// Everything secret of a server's kubeconfig, as it stands there and as it is used.
 fn secrets(server: &ApiServer) -> Vec<String> {
-    let key = &server.client.1;
+    let key = &server.https.client.1;
     let mut out = vec![
         TOKEN.to_owned(),
         PASSWORD.to_owned(),

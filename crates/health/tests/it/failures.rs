@@ -44,7 +44,7 @@ fn all_is_well_in_a_good_cluster() {
     assert!(bad.is_empty(), "{bad:#?}");
     assert!(report.is_good());
     is_clean(&server.world());
-    insta::assert_snapshot!(report.text().replace(&server.address.to_string(), "SERVER"));
+    insta::assert_snapshot!(report.text().replace(&server.https.address.to_string(), "SERVER"));
 }
 
 /// A seeded failure: its name, what it does, the check that finds it, how, and a part of the evidence.

@@ -91,7 +91,7 @@ fn nobody_there_is_told_once() {
 fn whoever_is_not_trusted_is_not_asked() {
     let (server, other) = (Server::start(good()), Server::start(good()));
     let mut access = server.access();
-    access.authority = Some(other.authority.clone().into_bytes());
+    access.authority = Some(other.https.authority.clone().into_bytes());
     let report = runtime().block_on(async {
         let client = Client::new(access).unwrap();
         check(&client, &question(fake()), &mut |_| {}, pending()).await

@@ -9,7 +9,7 @@ use airlock_health::{Commands, Expected, Image, Probe, Question, Release, Said, 
 use airlock_types::Reference;
 use serde_json::{Value, json};
 
-use crate::server::Asked;
+use airlock_tests::https::Request;
 
 pub(crate) const K3S: &str = "v1.34.5+k3s1";
 pub(crate) const BUSYBOX: &str = "docker.io/rancher/mirrored-library-busybox:1.36.1";
@@ -70,7 +70,7 @@ fn status(code: u16, message: &str) -> (u16, String) {
 }
 
 impl World {
-    pub(crate) fn answer(&mut self, asked: &Asked) -> (u16, String) {
+    pub(crate) fn answer(&mut self, asked: &Request) -> (u16, String) {
         self.time += 1;
         if let Some(story) = self.story {
             story(self);
@@ -79,10 +79,10 @@ impl World {
             self.broken -= 1;
             return status(503, &asked.head);
         }
-        if self.denied.iter().any(|denied| asked.path.starts_with(denied)) {
+        if self.denied.iter().any(|denied| asked.path().starts_with(denied)) {
             return status(403, &asked.head);
         }
-        match asked.path.as_str() {
+        match asked.path() {
             "/version" => return (200, json!({"gitVersion": self.version}).to_string()),
             "/readyz" => return self.readyz.clone(),
             _ => {}
@@ -90,7 +90,7 @@ impl World {
         let groups = [CORE, APPS, BATCH, HELM];
         let Some((group, rest)) = groups
             .iter()
-            .find_map(|group| Some((*group, asked.path.strip_prefix(group)?)))
+            .find_map(|group| Some((*group, asked.path().strip_prefix(group)?)))
         else {
             return status(404, &asked.head);
         };
@@ -142,9 +142,9 @@ impl World {
         }
     }
 
-    fn list(&mut self, asked: &Asked, found: &[Value], gone: usize) -> (u16, String) {
+    fn list(&mut self, asked: &Request, found: &[Value], gone: usize) -> (u16, String) {
         let parameter = |name: &str| {
-            let pairs = url::form_urlencoded::parse(asked.query.as_bytes());
+            let pairs = url::form_urlencoded::parse(asked.query().as_bytes());
             pairs
                 .into_iter()
                 .find(|(key, _)| key == name)

@@ -1,14 +1,10 @@
 //! A little of the API on port 6443: enough to be told healthy.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Arc;
-use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use airlock_tests::https::{Connection, Https, Identity};
 use serde_json::{Value, json};
 
 use crate::helm::{self, Shared};
@@ -25,40 +21,17 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), String> {
         .map_err(|_| "invalid port")?;
     let listener =
         TcpListener::bind(("0.0.0.0", port)).map_err(|error| format!("listen tcp :{port}: bind: {error}"))?;
-    let (config, authority) = tls(settings).map_err(|error| error.to_string())?;
-    kubeconfig(settings, port, &authority).map_err(|error| error.to_string())?;
+    let mut identity = Identity::default();
+    identity.names.push("kubernetes".to_owned());
+    identity.names.extend(settings.all("tls-san").iter().cloned());
     let cluster = helm::start(&settings.data);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let (config, cluster) = (Arc::clone(&config), Arc::clone(&cluster));
-            thread::spawn(move || {
-                let connection = ServerConnection::new(config)?;
-                answer(&mut StreamOwned::new(connection, stream), &cluster)
-            });
-        }
+    let server = Https::on(listener, &identity, move |connection| {
+        answer(connection, &cluster)
     });
+    kubeconfig(settings, port, &server.authority).map_err(|error| error.to_string())?;
+    // It serves as long as this process lives.
+    std::mem::forget(server);
     Ok(())
-}
-
-fn tls(settings: &Settings) -> Result<(Arc<ServerConfig>, String), Failure> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    let mut names = vec![
-        "localhost".to_owned(),
-        "127.0.0.1".to_owned(),
-        "kubernetes".to_owned(),
-    ];
-    names.extend(settings.all("tls-san").iter().cloned());
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
-    let key = PrivateKeyDer::try_from(key.serialize_der())?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)?;
-    Ok((Arc::new(config), authority.pem()))
 }
 
 fn kubeconfig(settings: &Settings, port: u16, authority: &str) -> Result<(), Failure> {
@@ -101,43 +74,20 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Answers the requests of one connection.
-fn answer<S: std::io::Read + Write>(stream: &mut S, cluster: &Shared) -> Result<(), Failure> {
-    loop {
-        let mut lines = Vec::new();
-        {
-            let mut reader = BufReader::with_capacity(1, &mut *stream);
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line)? == 0 {
-                    return Ok(());
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-                lines.push(line.to_ascii_lowercase());
-            }
-        }
-        let length = lines.iter().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.map_or(Ok(0), |length| length.trim().parse())?;
-        stream.read_exact(&mut vec![0; length])?;
-        let mut words = lines.first().map(|line| line.split(' ')).into_iter().flatten();
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (status, kind, body) = match reply(method, target, cluster) {
-            Some(Value::String(text)) => ("200 OK", "text/plain", text),
-            Some(value) => ("200 OK", "application/json", value.to_string()),
+fn answer(mut connection: Connection, cluster: &Shared) -> io::Result<()> {
+    while let Some(request) = connection.request()? {
+        let (status, kind, body) = match reply(&request.method, &request.target, cluster) {
+            Some(Value::String(text)) => (200, "text/plain", text),
+            Some(value) => (200, "application/json", value.to_string()),
             None => (
-                "404 Not Found",
+                404,
                 "application/json",
                 json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}).to_string(),
             ),
         };
-        write!(
-            stream,
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        stream.flush()?;
+        connection.answer(&request, status, kind, &body)?;
     }
+    Ok(())
 }
 
 /// The name of this machine, under which k3s registers it.
@@ -230,12 +180,12 @@ fn reply(method: &str, target: &str, cluster: &Shared) -> Option<Value> {
             && selected(object, query)
     });
     match (method, name) {
-        ("get", None) => Some(
+        ("GET", None) => Some(
             json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"},
             "items": all}),
         ),
-        ("get", Some(_)) => all.pop(),
-        ("delete", Some(name)) if *plural == "jobs" => {
+        ("GET", Some(_)) => all.pop(),
+        ("DELETE", Some(name)) if *plural == "jobs" => {
             let chart = name.strip_prefix("helm-install-")?;
             crate::record::call(&["delete".to_owned(), name.to_owned()]);
             helm::lock(cluster)

@@ -17,12 +17,13 @@ fn an_api_server_is_asked_with_what_a_kubeconfig_says() {
     let site = Site::new();
     let server = ApiServer::start(rules(&site));
     let encode = |text: &str| STANDARD.encode(text);
-    let cluster = json!({"server": server.url(), "certificate-authority-data": encode(&server.authority)});
+    let cluster =
+        json!({"server": server.url(), "certificate-authority-data": encode(&server.https.authority)});
     let mut said = Vec::new();
     let loud = ["-vv", "--cluster", "kubeconfig"];
 
     // By certificate.
-    let identity = json!({"client-certificate-data": encode(&server.client.0), "client-key-data": encode(&server.client.1)});
+    let identity = json!({"client-certificate-data": encode(&server.https.client.0), "client-key-data": encode(&server.https.client.1)});
     site.kubeconfig(&cluster, &identity);
     let (code, text) = site.check(&loud);
     assert_eq!(code, 0, "{text}");
@@ -52,10 +53,10 @@ fn an_api_server_is_asked_with_what_a_kubeconfig_says() {
 
     // By token, from files whose names are relative to the kubeconfig.
     fs::create_dir(site.path("sub")).unwrap();
-    site.write("sub/ca.pem", &server.authority);
+    site.write("sub/ca.pem", &server.https.authority);
     site.write("sub/token", &format!("{TOKEN}\n"));
-    site.write("sub/client.pem", &server.client.0);
-    site.write("sub/client.key", &server.client.1);
+    site.write("sub/client.pem", &server.https.client.0);
+    site.write("sub/client.key", &server.https.client.1);
     let by_file = json!({"server": server.url(), "certificate-authority": "ca.pem"});
     for user in [
         json!({"tokenFile": "token"}),
@@ -87,14 +88,17 @@ fn an_api_server_is_asked_with_what_a_kubeconfig_says() {
     // The certificate of somebody else, and one that nobody vouches for.
     let other = ApiServer::start(Rules::default());
     let before = server.asked().len();
-    for authority in [Some(encode(&other.authority)), None] {
+    for authority in [Some(encode(&other.https.authority)), None] {
         let cluster = json!({"server": server.url(), "certificate-authority-data": authority});
         site.kubeconfig(&cluster, &json!({"token": TOKEN}));
         let (code, text) = site.check(&loud);
         assert_eq!(code, 2, "{text}");
         contains(
             &text,
-            &[&format!("the certificate of {} is not trusted", server.address)],
+            &[&format!(
+                "the certificate of {} is not trusted",
+                server.https.address
+            )],
         );
         said.push((code, text));
     }
@@ -103,7 +107,7 @@ fn an_api_server_is_asked_with_what_a_kubeconfig_says() {
         before,
         "a server that is not trusted was told something"
     );
-    let stranger = json!({"client-certificate-data": encode(&other.client.0), "client-key-data": encode(&other.client.1)});
+    let stranger = json!({"client-certificate-data": encode(&other.https.client.0), "client-key-data": encode(&other.https.client.1)});
     site.kubeconfig(&cluster, &stranger);
     let (code, text) = site.check(&loud);
     assert_eq!(code, 2, "{text}");
@@ -127,8 +131,7 @@ fn servers_that_are_not_there_or_answer_something_else() {
     let loud = ["-vv", "--cluster", "kubeconfig"];
     let mut ask = |rules: Rules, code: i32, wanted: &str| {
         let server = ApiServer::start(rules);
-        let cluster =
-            json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.authority)});
+        let cluster = json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.https.authority)});
         site.kubeconfig(&cluster, &json!({"token": TOKEN}));
         let (is, text) = site.check(&loud);
         assert_eq!(is, code, "{text}");
@@ -255,9 +258,8 @@ fn kubectl_prints_what_is_read() {
         .lists
         .insert("/apis/apps/v1/deployments", ("DeploymentList", vec![wanted]));
     let server = ApiServer::start(rules);
-    let cluster =
-        json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.authority)});
-    let identity = json!({"client-certificate-data": STANDARD.encode(&server.client.0), "client-key-data": STANDARD.encode(&server.client.1)});
+    let cluster = json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.https.authority)});
+    let identity = json!({"client-certificate-data": STANDARD.encode(&server.https.client.0), "client-key-data": STANDARD.encode(&server.https.client.1)});
     site.kubeconfig(&cluster, &identity);
     let (_, asked) = site.check(&["--cluster", "kubeconfig"]);
     let asked = asked

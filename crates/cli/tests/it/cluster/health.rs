@@ -53,8 +53,7 @@ fn healthy(site: &Site, ready: &str) -> Rules {
 
 /// A kubeconfig as k3s writes it, but with a token.
 fn kubeconfig(site: &Site, server: &ApiServer) {
-    let cluster =
-        json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.authority)});
+    let cluster = json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.https.authority)});
     site.kubeconfig(&cluster, &json!({"token": TOKEN}));
 }
 

@@ -15,11 +15,10 @@ fn kubeconfigs_that_are_not_supported_are_refused_with_a_way_out() {
     let site = Site::new();
     let server = ApiServer::start(rules(&site));
     let (certificate, key) = (
-        STANDARD.encode(&server.client.0),
-        STANDARD.encode(&server.client.1),
+        STANDARD.encode(&server.https.client.0),
+        STANDARD.encode(&server.https.client.1),
     );
-    let cluster =
-        json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.authority)});
+    let cluster = json!({"server": server.url(), "certificate-authority-data": STANDARD.encode(&server.https.authority)});
     let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let with = |key: &str, value: Value| {
@@ -28,7 +27,7 @@ fn kubeconfigs_that_are_not_supported_are_refused_with_a_way_out() {
         cluster
     };
     let token = json!({"token": TOKEN});
-    let plain = format!("http://{}", server.address);
+    let plain = format!("http://{}", server.https.address);
     let distant = "http://192.0.2.1:6443";
     let bad_key = STANDARD.encode(format!(
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
