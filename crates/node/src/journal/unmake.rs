@@ -178,6 +178,7 @@ impl Journal {
                     self.save(&real, &found, number, observer)?;
                 }
                 files::put_back(&self.former(number), &real, &temporary)?;
+                self.unmake_earlier(path, number)?;
             }
             Undo::RemoveFolder { path } => {
                 if !files::remove_folder(&self.node.path(path)?)? {
@@ -239,6 +240,29 @@ impl Journal {
             }
             // Once its files are back.
             Undo::Refresh { .. } | Undo::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Takes out of a file that was put back what earlier changes had written into it that are undone already: those of
+    /// somebody whose changes were undone before all others.
+    fn unmake_earlier(&self, path: &Path, number: u64) -> Result<(), NodeError> {
+        let earlier = self.entries.iter().filter(|entry| {
+            entry.is_undone && entry.number < number && entry.undo.path().is_some_and(|of| of == path)
+        });
+        for entry in earlier.rev() {
+            let (of, without): (_, Box<dyn Fn(&str) -> String>) = match &entry.undo {
+                Undo::Lines { path, name, was, .. } => (path, Box::new(|text| lines::with(text, name, was))),
+                Undo::Comment { path, lines, .. } => (path, Box::new(|text| lines::uncommented(text, lines))),
+                _ => continue,
+            };
+            let Some(text) = self.text(of)? else {
+                continue;
+            };
+            let without = without(&text);
+            if without != text {
+                self.write_text(of, without, number)?;
+            }
         }
         Ok(())
     }
