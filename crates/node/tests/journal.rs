@@ -408,6 +408,27 @@ fn changes_by_one_are_undone_without_those_of_another() {
     assert_eq!(journal.changes().count(), 1);
 }
 
+/// Data that are kept keep the journal, and what was undone once comes and goes again.
+#[test]
+fn a_second_time_after_data_were_kept() {
+    let folder = furnished();
+    let bytes = [0xff_u8, 0xfe, 0];
+    fs::write(folder.path().join("etc/conf"), bytes).unwrap();
+    let node = Node::tree(folder.path());
+    let data = Change::Grown {
+        path: "/var/lib/data".into(),
+    };
+    let all: Vec<Change> = [data].into_iter().chain(changes()).collect();
+    for _ in 0..2 {
+        let mut journal = Journal::open(&node).unwrap();
+        journal.apply("install", &all, &mut go_on).unwrap();
+        fs::create_dir_all(folder.path().join("var/lib/data/inside")).unwrap();
+        journal.undo(None, &mut go_on).unwrap();
+        assert!(!journal.is_empty());
+        assert_eq!(fs::read(folder.path().join("etc/conf")).unwrap(), bytes);
+    }
+}
+
 /// Repairs are undone while an installation that came after them stays, and that one later.
 #[test]
 fn what_was_undone_out_of_order_does_not_come_back() {
