@@ -19,7 +19,7 @@ use crate::node::ThisNode;
 use crate::object::{Node, Pod, Version};
 use crate::probe::{self, Probe};
 
-pub(crate) use charts::{State, of_release};
+pub(crate) use charts::{State, failed_job, of_release};
 
 /// What is asked for.
 #[derive(Clone, Debug)]

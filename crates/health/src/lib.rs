@@ -27,4 +27,4 @@ pub use expected::{Expected, Image, Release};
 pub use finding::{CHECKS, Check, Report, select};
 pub use node::{Commands, Said, ThisNode};
 pub use probe::Probe;
-pub use wait::{Awaited, Patience, Progress, WaitError, wait};
+pub use wait::{Awaited, Patience, Progress, WaitError, retry, wait};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::checks::{State, of_release};
+use crate::checks::{State, failed_job, of_release};
 use crate::client::{AskError, Client};
 use crate::expected::Release;
 use crate::object::{Node, condition};
@@ -202,6 +202,24 @@ async fn look(client: &Client, awaited: &Awaited, before: &mut Before) -> Look {
             }
         },
     }
+}
+
+/// Has releases tried again that have failed for good, and returns their names. For a resource as it is the helm-controller
+/// makes one job; when that has used up its retries, it makes none any more, whatever was mended since, until the job is
+/// deleted.
+///
+/// A release whose manifest k3s has not applied as it is now is left alone, since it gets another job by itself. What the
+/// API server does not tell is no reason to delete anything; waiting tells about it.
+pub async fn retry(client: &Client, releases: &[Release]) -> Vec<String> {
+    let mut retried = Vec::new();
+    for release in releases {
+        if let Ok(Some(path)) = failed_job(client, release).await
+            && client.delete(&path).await.is_ok()
+        {
+            retried.push(release.name.clone());
+        }
+    }
+    retried
 }
 
 fn of_node(node: &Node, version: Option<&str>) -> Look {

@@ -11,6 +11,7 @@ use airlock_tests::{Host, Snapshot};
 use serde_json::Value;
 
 mod authority;
+mod charts;
 mod firewall;
 mod packages;
 mod ready;
@@ -45,8 +46,12 @@ struct Machine {
 
 impl Machine {
     fn start() -> Option<Self> {
+        Self::of(Release::shared)
+    }
+
+    fn of(release: fn() -> &'static Release) -> Option<Self> {
         let host = Host::start()?;
-        let release = Release::shared();
+        let release = release();
         release.share(&host.share());
         let machine = Self { host, release };
         machine.write("token", "server-token-1234\n", 0o600);
@@ -62,9 +67,14 @@ impl Machine {
     }
 
     fn fail(&self, how: &str) {
+        self.tell("fail", how);
+    }
+
+    /// Tells the stub how to behave; its folder is for root alone, as it makes it itself.
+    fn tell(&self, what: &str, text: &str) {
         let folder = self.host.path("/run/stub-k3s");
         let _ = fs::create_dir(&folder);
-        fs::write(folder.join("fail"), how).unwrap();
+        fs::write(folder.join(what), text).unwrap();
     }
 
     fn airlock(&self, words: &[&str]) -> Command {
@@ -103,7 +113,13 @@ impl Machine {
 
     /// The starts of the stub, as it wrote them down.
     fn starts(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.host.path("/run/stub-k3s/starts")).unwrap_or_default();
+        self.told("starts")
+    }
+
+    /// What the stub has written down.
+    fn told(&self, what: &str) -> Vec<Value> {
+        let path = self.host.path("/run/stub-k3s").join(what);
+        let text = fs::read_to_string(path).unwrap_or_default();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()

@@ -29,31 +29,15 @@ pub(crate) enum State {
 
 /// How far one release is. An error means that the API server does not tell.
 pub(crate) async fn of_release(client: &Client, release: &Release) -> Result<State, AskError> {
-    let place = &release.chart_namespace;
-    let chart: HelmChart = match client
-        .get(
-            &format!("{CHARTS}/namespaces/{place}/helmcharts/{}", release.name),
-            "HelmChart",
-        )
-        .await
-    {
-        Ok(chart) => chart,
-        Err(AskError::Absent) => return Ok(State::Under("k3s has not applied its manifest".to_owned())),
-        Err(error) => return Err(error),
+    let Some(chart) = written(client, release).await? else {
+        return Ok(State::Under("k3s has not applied its manifest".to_owned()));
     };
-    if let Some((key, value)) = &release.written
-        && chart.metadata.annotations.get(key) != Some(value)
-    {
+    if !is_as_written(&chart, release) {
         return Ok(State::Under(
             "k3s has not applied its manifest as it is now".to_owned(),
         ));
     }
-    let path = format!("{JOBS}/namespaces/{place}/jobs/{}", job_name(&chart));
-    let job: Option<Job> = match client.get(&path, "job").await {
-        Ok(job) => Some(job),
-        Err(AskError::Absent) => None,
-        Err(error) => return Err(error),
-    };
+    let job = job_of(client, &chart).await?;
     if let (Some(wanted), Some(job)) = (&release.chart, &job)
         && !runs(job, wanted)
     {
@@ -62,6 +46,58 @@ pub(crate) async fn of_release(client: &Client, release: &Release) -> Result<Sta
         ));
     }
     state(client, &chart, job.as_ref(), &[]).await
+}
+
+/// The path of a release's job, if that has failed for good, and the release is as it was written.
+pub(crate) async fn failed_job(client: &Client, release: &Release) -> Result<Option<String>, AskError> {
+    let Some(chart) = written(client, release).await? else {
+        return Ok(None);
+    };
+    if !is_as_written(&chart, release) {
+        return Ok(None);
+    }
+    let job = job_of(client, &chart).await?;
+    let has_failed = |job: &Job| {
+        condition(&job.status.conditions, "Failed").is_some_and(|failed| failed.status == "True")
+            && job.metadata.deletion_timestamp.is_none()
+    };
+    Ok(job.filter(has_failed).map(|_| job_path(&chart)))
+}
+
+/// The HelmChart of a release, if there is one.
+async fn written(client: &Client, release: &Release) -> Result<Option<HelmChart>, AskError> {
+    let path = format!(
+        "{CHARTS}/namespaces/{}/helmcharts/{}",
+        release.chart_namespace, release.name
+    );
+    match client.get(&path, "HelmChart").await {
+        Ok(chart) => Ok(Some(chart)),
+        Err(AskError::Absent) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_as_written(chart: &HelmChart, release: &Release) -> bool {
+    release
+        .written
+        .as_ref()
+        .is_none_or(|(key, value)| chart.metadata.annotations.get(key) == Some(value))
+}
+
+fn job_path(chart: &HelmChart) -> String {
+    format!(
+        "{JOBS}/namespaces/{}/jobs/{}",
+        chart.metadata.namespace,
+        job_name(chart)
+    )
+}
+
+async fn job_of(client: &Client, chart: &HelmChart) -> Result<Option<Job>, AskError> {
+    match client.get(&job_path(chart), "job").await {
+        Ok(job) => Ok(Some(job)),
+        Err(AskError::Absent) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn job_name(chart: &HelmChart) -> String {
@@ -211,9 +247,9 @@ pub(super) async fn deployed(seen: &Seen<'_>) -> Outcome {
         let found = all.iter().find(|chart| {
             chart.metadata.name == release.name && chart.metadata.namespace == release.chart_namespace
         });
-        match (found, &release.written) {
-            (None, _) => bad.push(format!("{}: there is no HelmChart for it", release.name)),
-            (Some(chart), Some((key, value))) if chart.metadata.annotations.get(key) != Some(value) => {
+        match found {
+            None => bad.push(format!("{}: there is no HelmChart for it", release.name)),
+            Some(chart) if !is_as_written(chart, release) => {
                 bad.push(format!(
                     "{}: k3s has not applied its manifest as it is now",
                     release.name
@@ -227,7 +263,7 @@ pub(super) async fn deployed(seen: &Seen<'_>) -> Outcome {
     } else {
         Outcome::fail(
             format!("not deployed: {}", some(&bad)),
-            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way; `airlock install` with this site.yaml writes manifests that are not as it has them",
+            "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm says; --wait 10m waits for what is under way; `airlock install` with this site.yaml tries again what has failed, and writes manifests that are not as it has them",
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use airlock_health::{Awaited, Patience, Progress, WaitError, wait};
+use airlock_health::{Awaited, Patience, Progress, Release, WaitError, retry, wait};
 use serde_json::json;
 
 use crate::failures::runtime;
@@ -143,6 +143,39 @@ fn a_failure_of_before_is_not_taken_for_one_of_now() {
         states[0].contains("enough; that is looked at again"),
         "{states:?}"
     );
+}
+
+#[test]
+fn only_jobs_that_have_failed_for_good_are_made_anew() {
+    let failed = || {
+        let mut world = good();
+        world.at("jobs", "helm-install-app")["status"] =
+            json!({"failed": 3, "conditions": [{"type": "Failed", "status": "True"}]});
+        world
+    };
+    let retried = |world: World, releases: &[Release], times: usize| {
+        let server = Server::start(world);
+        runtime().block_on(async {
+            let client = server.client();
+            let mut all = Vec::new();
+            for _ in 0..times {
+                all.push(retry(&client, releases).await);
+            }
+            all
+        })
+    };
+    // The second time its job is gone, and the controller has not made another one yet.
+    assert_eq!(retried(failed(), &[app()], 2), [vec!["app"], vec![]]);
+    assert_eq!(retried(good(), &[app()], 1), [Vec::<String>::new()]);
+    // A manifest that k3s has not taken over as it is now brings another job by itself.
+    let changed = Release {
+        written: Some(("airlock.dev/spec".to_owned(), "sha256:another".to_owned())),
+        ..app()
+    };
+    assert_eq!(retried(failed(), &[changed], 1), [Vec::<String>::new()]);
+    let mut denied = failed();
+    denied.denied.push("/apis/batch");
+    assert_eq!(retried(denied, &[app()], 1), [Vec::<String>::new()]);
 }
 
 #[test]

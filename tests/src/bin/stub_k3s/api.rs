@@ -11,12 +11,13 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
+use crate::helm::{self, Shared};
 use crate::settings::Settings;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Listens, writes the kubeconfig, and answers from now on.
-pub(crate) fn serve(settings: &Settings, objects: Vec<Value>) -> Result<(), String> {
+pub(crate) fn serve(settings: &Settings) -> Result<(), String> {
     let port: u16 = settings
         .one("https-listen-port")
         .unwrap_or("6443")
@@ -26,13 +27,13 @@ pub(crate) fn serve(settings: &Settings, objects: Vec<Value>) -> Result<(), Stri
         TcpListener::bind(("0.0.0.0", port)).map_err(|error| format!("listen tcp :{port}: bind: {error}"))?;
     let (config, authority) = tls(settings).map_err(|error| error.to_string())?;
     kubeconfig(settings, port, &authority).map_err(|error| error.to_string())?;
-    let objects = Arc::new(objects);
+    let cluster = helm::start(&settings.data);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (config, objects) = (Arc::clone(&config), Arc::clone(&objects));
+            let (config, cluster) = (Arc::clone(&config), Arc::clone(&cluster));
             thread::spawn(move || {
                 let connection = ServerConnection::new(config)?;
-                answer(&mut StreamOwned::new(connection, stream), &objects)
+                answer(&mut StreamOwned::new(connection, stream), &cluster)
             });
         }
     });
@@ -100,7 +101,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Answers the requests of one connection.
-fn answer<S: std::io::Read + Write>(stream: &mut S, objects: &[Value]) -> Result<(), Failure> {
+fn answer<S: std::io::Read + Write>(stream: &mut S, cluster: &Shared) -> Result<(), Failure> {
     loop {
         let mut lines = Vec::new();
         {
@@ -113,16 +114,15 @@ fn answer<S: std::io::Read + Write>(stream: &mut S, objects: &[Value]) -> Result
                 if line.trim().is_empty() {
                     break;
                 }
-                lines.push(line);
+                lines.push(line.to_ascii_lowercase());
             }
         }
-        let target = lines
-            .first()
-            .and_then(|line| line.split(' ').nth(1))
-            .unwrap_or_default()
-            .to_owned();
-        let path = target.split('?').next().unwrap_or_default();
-        let (status, kind, body) = match found(path, objects) {
+        let length = lines.iter().find_map(|line| line.strip_prefix("content-length:"));
+        let length: usize = length.map_or(Ok(0), |length| length.trim().parse())?;
+        stream.read_exact(&mut vec![0; length])?;
+        let mut words = lines.first().map(|line| line.split(' ')).into_iter().flatten();
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (status, kind, body) = match reply(method, target, cluster) {
             Some(Value::String(text)) => ("200 OK", "text/plain", text),
             Some(value) => ("200 OK", "application/json", value.to_string()),
             None => (
@@ -140,66 +140,129 @@ fn answer<S: std::io::Read + Write>(stream: &mut S, objects: &[Value]) -> Result
     }
 }
 
-fn list(api: &str, kind: &str, items: &[Value]) -> Value {
-    json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": items})
-}
-
 /// The name of this machine, under which k3s registers it.
-fn host() -> String {
+pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
 }
 
-fn node(version: &str) -> Value {
+fn node() -> Value {
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": host(), "labels": {"node-role.kubernetes.io/control-plane": "true"}},
         "status": {
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}],
-            "nodeInfo": {"kubeletVersion": version},
+            "nodeInfo": {"kubeletVersion": crate::record::version(), "architecture": architecture()},
             "addresses": [{"type": "InternalIP", "address": "10.99.0.10"}],
         },
     })
 }
 
-fn found(path: &str, objects: &[Value]) -> Option<Value> {
-    let version = crate::record::version();
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
+    }
+}
+
+fn deployments() -> Vec<Value> {
+    let deployment = |name: &&str| {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "kube-system"},
+            "spec": {"replicas": 1},
+            "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+                "conditions": [{"type": "Available", "status": "True"}]},
+        })
+    };
+    ["coredns", "local-path-provisioner", "metrics-server", "traefik"]
+        .iter()
+        .map(deployment)
+        .collect()
+}
+
+/// The objects of a kind, by the address of their list without a namespace.
+fn objects(list: &str, cluster: &Shared) -> Option<Vec<Value>> {
+    let cluster = helm::lock(cluster);
+    Some(match list {
+        "/api/v1/nodes" => vec![node()],
+        "/api/v1/pods" => cluster.pods(),
+        "/api/v1/secrets" => cluster.releases(),
+        "/apis/apps/v1/deployments" => deployments(),
+        "/apis/batch/v1/jobs" => cluster.jobs(),
+        "/apis/helm.cattle.io/v1/helmcharts" => cluster.helm_charts(),
+        _ => return None,
+    })
+}
+
+fn reply(method: &str, target: &str, cluster: &Shared) -> Option<Value> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match path {
-        "/readyz" | "/livez" | "/healthz" => Some(json!("ok")),
+        "/readyz" if query.contains("verbose") => {
+            return Some(json!("[+]ping ok\n[+]etcd ok\nreadyz check passed\n"));
+        }
+        "/readyz" | "/livez" | "/healthz" => return Some(json!("ok")),
         "/version" => {
-            Some(json!({"major": "1", "minor": "34", "gitVersion": version, "platform": "linux/amd64"}))
+            let version = crate::record::version();
+            return Some(
+                json!({"major": "1", "minor": "34", "gitVersion": version, "platform": "linux/amd64"}),
+            );
         }
-        "/api/v1/nodes" => Some(list("v1", "Node", &[node(&version)])),
-        _ if path == format!("/api/v1/nodes/{}", host()) => Some(node(&version)),
-        "/apis/apps/v1/deployments" | "/apis/apps/v1/namespaces/kube-system/deployments" => {
-            let items: Vec<Value> = ["coredns", "local-path-provisioner", "metrics-server", "traefik"]
-                .iter()
-                .map(|name| {
-                    json!({
-                        "apiVersion": "apps/v1", "kind": "Deployment",
-                        "metadata": {"name": name, "namespace": "kube-system"},
-                        "spec": {"replicas": 1},
-                        "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1,
-                            "conditions": [{"type": "Available", "status": "True"}]},
-                    })
-                })
-                .collect();
-            Some(list("apps/v1", "Deployment", &items))
-        }
-        "/apis/helm.cattle.io/v1/helmcharts"
-        | "/apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts" => {
-            let items: Vec<Value> = objects
-                .iter()
-                .filter(|object| object["kind"] == "HelmChart")
-                .cloned()
-                .map(|mut object| {
-                    object["status"] = json!({"jobName": "helm-install", "conditions": [
-                        {"type": "JobCreated", "status": "True"}, {"type": "Failed", "status": "False"}]});
-                    object
-                })
-                .collect();
-            Some(list("helm.cattle.io/v1", "HelmChart", &items))
+        _ => {}
+    }
+    // GROUP[/namespaces/NAMESPACE]/PLURAL[/NAME]
+    let depth = if path.starts_with("/apis/") { 4 } else { 3 };
+    let parts: Vec<&str> = path.split('/').collect();
+    let (group, rest) = parts.split_at_checked(depth)?;
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
+        rest => (None, rest),
+    };
+    let (plural, name) = match rest {
+        [plural] => (plural, None),
+        [plural, name] => (plural, Some(*name)),
+        _ => return None,
+    };
+    let mut all = objects(&format!("{}/{plural}", group.join("/")), cluster)?;
+    all.retain(|object| {
+        namespace.is_none_or(|namespace| object["metadata"]["namespace"] == namespace)
+            && name.is_none_or(|name| object["metadata"]["name"] == name)
+            && selected(object, query)
+    });
+    match (method, name) {
+        ("get", None) => Some(
+            json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"},
+            "items": all}),
+        ),
+        ("get", Some(_)) => all.pop(),
+        ("delete", Some(name)) if *plural == "jobs" => {
+            let chart = name.strip_prefix("helm-install-")?;
+            crate::record::call(&["delete".to_owned(), name.to_owned()]);
+            helm::lock(cluster)
+                .remove_job(chart)
+                .then(|| json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
         }
         _ => None,
     }
+}
+
+/// Whether an object has the labels that are asked for: `key`, or `key=value`, with commas between.
+fn selected(object: &Value, query: &str) -> bool {
+    let selector = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("labelselector="));
+    let selector = selector
+        .unwrap_or_default()
+        .replace("%3d", "=")
+        .replace("%2c", ",")
+        .replace("%2f", "/");
+    selector.split(',').filter(|one| !one.is_empty()).all(|one| {
+        let (key, value) = one
+            .split_once('=')
+            .map_or((one, None), |(key, value)| (key, Some(value)));
+        match &object["metadata"]["labels"][key] {
+            Value::Null => false,
+            found => value.is_none_or(|value| found == value),
+        }
+    })
 }

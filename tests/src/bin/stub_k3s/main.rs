@@ -3,7 +3,7 @@
 //! It reads the configuration of k3s and refuses what k3s would refuse or pass over, reads the archives of images, makes the files that
 //! k3s makes, tells systemd that it is ready, and answers a little of the API. Every start is written down in
 //! `/run/stub-k3s/starts`, every other command in `/run/stub-k3s/calls`. The file `/run/stub-k3s/fail` makes it fail: `exit` at
-//! once, `hang` before it is ready, `crash` after.
+//! once, `hang` before it is ready, `crash` after. What becomes of charts is in `helm.rs`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -13,6 +13,7 @@
 
 mod api;
 mod archives;
+mod helm;
 mod record;
 mod registries;
 mod settings;
@@ -79,12 +80,11 @@ fn run(role: Role, words: &[String]) -> ExitCode {
     };
     record::images(&images);
     info(&format!("Imported {} images", images.len()));
-    let objects = match state::write(role, &settings) {
-        Ok(objects) => objects,
-        Err(message) => return fatal(&message),
-    };
+    if let Err(message) = state::write(role, &settings) {
+        return fatal(&message);
+    }
     if role == Role::Server
-        && let Err(message) = api::serve(&settings, objects)
+        && let Err(message) = api::serve(&settings)
     {
         return fatal(&message);
     }
@@ -112,6 +112,7 @@ fn other(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["crictl", "images", ..] => println!("{}", record::crictl_images()),
+        ["certificate", "check", ..] => println!("{}", record::certificates()),
         ["secrets-encrypt", "status", ..] => println!("Encryption Status: Enabled"),
         ["etcd-snapshot", ..] => println!("Snapshot on-demand saved."),
         _ => {}

@@ -72,6 +72,31 @@ pub(crate) fn images(images: &Images) {
     line("images", &json!(images));
 }
 
+/// A file of manifests, seen for the first time or changed.
+pub(crate) fn applied(value: &Value) {
+    line("applied", value);
+}
+
+/// A run of Helm that came to nothing.
+pub(crate) fn failed(value: &Value) {
+    line("failed", value);
+}
+
+/// The time, as the API writes it.
+pub(crate) fn now() -> String {
+    let time = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    // A date that nobody calculates with; what matters is that no two are the same.
+    format!("2026-01-01T00:00:00.{}Z", time.as_nanos())
+}
+
+/// `k3s certificate check --output json`.
+pub(crate) fn certificates() -> Value {
+    json!({"Certificates": [{"Filename": "serving-kube-apiserver.crt", "Subject": "kube-apiserver",
+        "ExpiryTime": "2030-01-01T00:00:00Z", "Status": "OK"}]})
+}
+
 /// A command that is not the service.
 pub(crate) fn call(words: &[String]) {
     line("calls", &json!(words));

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -30,8 +30,8 @@ fn file(path: &Path, mode: u32, text: &str) -> Result<(), String> {
     written.map_err(|error| format!("open {}: {error}", path.display()))
 }
 
-/// Makes the files, and reads the objects that are to be applied.
-pub(crate) fn write(role: Role, settings: &Settings) -> Result<Vec<Value>, String> {
+/// Makes the files, and reads what is to be applied.
+pub(crate) fn write(role: Role, settings: &Settings) -> Result<(), String> {
     let data = &settings.data;
     for name in ["agent/etc/containerd", "agent/containerd", "data/current/bin"] {
         folder(&data.join(name), 0o700)?;
@@ -52,7 +52,7 @@ pub(crate) fn write(role: Role, settings: &Settings) -> Result<Vec<Value>, Strin
         "version = 3\n",
     )?;
     if role == Role::Agent {
-        return Ok(Vec::new());
+        return Ok(());
     }
     for name in [
         "server/tls/etcd",
@@ -103,34 +103,39 @@ pub(crate) fn write(role: Role, settings: &Settings) -> Result<Vec<Value>, Strin
             &format!("K10{}::node:{token}\n", "ab".repeat(32)),
         )?;
     }
-    manifests(&data.join("server/manifests"))
+    for path in manifests(&data.join("server/manifests")) {
+        objects(&path)?;
+    }
+    Ok(())
 }
 
-/// The objects in the folder of manifests; `.skip` files turn one off.
-fn manifests(folder: &Path) -> Result<Vec<Value>, String> {
-    let mut objects = Vec::new();
+/// The files in the folder of manifests, in their order.
+pub(crate) fn manifests(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+        })
         .collect();
     paths.sort();
-    for path in paths {
-        let is_yaml = path
-            .extension()
-            .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
-        if !is_yaml {
-            continue;
-        }
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-        for object in documents.into_iter().filter(|object| !object.is_null()) {
-            for field in ["apiVersion", "kind"] {
-                if !object[field].is_string() {
-                    return Err(format!("{}: an object without {field}", path.display()));
-                }
+    paths
+}
+
+/// The objects in a file.
+pub(crate) fn objects(path: &Path) -> Result<Vec<Value>, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let objects: Vec<Value> = documents.into_iter().filter(|object| !object.is_null()).collect();
+    for object in &objects {
+        for field in ["apiVersion", "kind"] {
+            if !object[field].is_string() {
+                return Err(format!("{}: an object without {field}", path.display()));
             }
-            objects.push(object);
         }
     }
     Ok(objects)

@@ -48,6 +48,7 @@ fn release() -> Option<&'static Release> {
             binary: release::stub(release::RELEASE),
             archive: None,
             images: release::IMAGES.into(),
+            charts: Vec::new(),
             packages: Some(Wish {
                 archive: &archive,
                 distro: format!("debian-{}", field("VERSION_ID=")),

@@ -33,6 +33,7 @@ fn a_real_k3s_becomes_a_healthy_node() {
         binary: fs::read(&path).unwrap(),
         archive,
         images: Vec::new(),
+        charts: Vec::new(),
         packages: None,
     });
     let Some(host) = Host::start() else { return };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use airlock_testkit::{self as testkit, FakeUpstream, Options, Upstream};
+use airlock_testkit::{self as testkit, Chart, FakeUpstream, Options, Upstream};
 use airlock_tests::command::succeed;
 use airlock_tests::debian::Archive;
 use airlock_tests::{Airlock, digest, shared};
@@ -18,6 +18,9 @@ pub(crate) const IMAGES: [&str; 2] = [
     "rancher/mirrored-pause:3.6",
     "rancher/mirrored-coredns-coredns:1.12.3",
 ];
+
+/// What a component installs in the release with charts.
+pub(crate) const CHARTS: [&str; 4] = ["app", "base", "extra", "front"];
 
 /// A store, and the command that installs from it.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) archive: Option<Vec<u8>>,
     /// Its list of images, each of them ours.
     pub(crate) images: Vec<&'static str>,
+    /// The charts that a component of the bundle installs, by name; each has an image of the same name.
+    pub(crate) charts: Vec<&'static str>,
     /// OS packages that come with it.
     pub(crate) packages: Option<Wish<'a>>,
 }
@@ -49,15 +54,26 @@ pub(crate) struct Wish<'a> {
 impl Release {
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Option<Release>> = OnceLock::new();
-        shared(&SHARED, "the release", || {
-            Self::build(&Offer {
-                version: RELEASE.to_owned(),
-                binary: stub(RELEASE),
-                archive: None,
-                images: IMAGES.into(),
-                packages: None,
-            })
+        shared(&SHARED, "the release", || Self::build(&Self::offer(&[])))
+    }
+
+    /// The same with charts.
+    pub(crate) fn with_charts() -> &'static Self {
+        static SHARED: OnceLock<Option<Release>> = OnceLock::new();
+        shared(&SHARED, "the release with charts", || {
+            Self::build(&Self::offer(&CHARTS))
         })
+    }
+
+    fn offer(charts: &[&'static str]) -> Offer<'static> {
+        Offer {
+            version: RELEASE.to_owned(),
+            binary: stub(RELEASE),
+            archive: None,
+            images: IMAGES.into(),
+            charts: charts.to_vec(),
+            packages: None,
+        }
     }
 
     pub(crate) fn build(offer: &Offer<'_>) -> Self {
@@ -81,21 +97,31 @@ impl Release {
                 wish.archive.url()
             )
         });
-        airlock.write(
-            "airlock.yaml",
-            format!(
-                "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\n\
+        let mut manifest = format!(
+            "apiVersion: airlock.dev/v1\nkind: Manifest\nmetadata: {{name: edge, version: 1.0.0}}\n\
                  platforms: [{}]\ncomponents:\n- name: cluster\n  \
                  k3s: {{version: {}, images: {}, releases: \"http://{host}/releases\"}}\n{packages}",
-                platform(),
-                offer.version,
-                if offer.archive.is_some() {
-                    "archive"
-                } else {
-                    "each"
-                },
-            ),
+            platform(),
+            offer.version,
+            if offer.archive.is_some() {
+                "archive"
+            } else {
+                "each"
+            },
         );
+        if !offer.charts.is_empty() {
+            manifest.push_str("- name: apps\n  manifests: [settings.yaml]\n  charts:\n");
+            airlock.write(
+                "settings.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n",
+            );
+        }
+        for name in &offer.charts {
+            manifest.push_str(&format!(
+                "  - {{name: {name}, repo: \"http://{host}/charts\", version: 1.0.0, namespace: of-{name}}}\n"
+            ));
+        }
+        airlock.write("airlock.yaml", manifest);
         let run = |words: &[&str]| airlock.run(words).succeeds().clone();
         run(&["keygen", "--out", "a.key", "--insecure-no-password"]);
         let mirror = format!("docker.io={host}/docker.io");
@@ -203,11 +229,17 @@ fn upstream(offer: &Offer<'_>) -> Upstream {
         .collect();
     let list = list.concat();
     content.file(&format!("{base}/k3s-images.txt"), list);
-    for image in &offer.images {
+    let mut push = |image: &str| {
         let (name, tag) = image.split_once(':').unwrap();
         let image = testkit::multi_arch(name, &["linux/amd64", "linux/arm64"]);
         content.push(&format!("docker.io/{name}"), tag, &image);
-    }
+    };
+    offer.images.iter().for_each(|image| push(image));
+    let image_of = |chart: &&str| format!("acme/{chart}:1.0");
+    offer.charts.iter().for_each(|chart| push(&image_of(chart)));
+    let chart = |name: &&str| Chart::new(name, "1.0.0", &format!("docker.io/{}", image_of(name)));
+    let charts: Vec<Chart> = offer.charts.iter().map(chart).collect();
+    content.chart_repository("/charts", &charts);
     content
 }
 

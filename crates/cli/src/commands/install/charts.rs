@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use airlock_closure::Held;
 use airlock_content::{BlobRead, GenerationView};
-use airlock_health::{Awaited, Client, Patience, WaitError, wait};
+use airlock_health::{Awaited, Client, Patience, WaitError, retry, wait};
 use airlock_installer::charts::{self, ChartsError, FileContent, Inputs, Plan, Wave};
 use airlock_installer::{Contents, Secret, Secrets};
 use airlock_node::{Change, Content, Node};
@@ -166,12 +166,16 @@ impl<'a> Cluster<'a> {
 
     /// Waits until the releases of a wave are deployed.
     pub(super) fn deployed(&self, wave: &Wave) -> Result {
-        let releases: Vec<_> = wave
-            .releases
-            .iter()
-            .map(|release| Awaited::Release(expected(release)))
-            .collect();
-        self.wait(&releases)
+        let releases: Vec<_> = wave.releases.iter().map(expected).collect();
+        // Whoever runs the command again has mended something.
+        for name in self.runtime.block_on(retry(&self.client, &releases)) {
+            print::note(
+                self.global,
+                &format!("  the release {name}: it had failed, and is tried again"),
+            );
+        }
+        let awaited: Vec<_> = releases.into_iter().map(Awaited::Release).collect();
+        self.wait(&awaited)
     }
 
     fn wait(&self, what: &[Awaited]) -> Result {
@@ -205,7 +209,7 @@ impl<'a> Cluster<'a> {
                         "`airlock health` tells what is missing; the same command goes on from here, with more time by --wait"
                     }
                     WaitError::Failed { .. } => {
-                        "`airlock health` tells more; mend its values in site.yaml and run the same command again"
+                        "`kubectl -n kube-system logs job/helm-install-NAME` tells what Helm said; mend that and run the same command again. What Helm has recorded as failed stays so with `failurePolicy: abort`; with `reinstall` in site.yaml it is removed and installed anew"
                     }
                 };
                 Err(Failure::no(error).hint(hint))
