@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use airlock_node::OsRelease;
 use airlock_ospkg::deb::sources::{Source, read_named};
 use airlock_resolver::{AptConfiguration, AptFile};
 use airlock_spec::manifest::Effective;
@@ -25,7 +26,7 @@ pub(crate) fn configuration(manifest: &Effective) -> Option<AptConfiguration> {
 }
 
 fn read(root: &Path) -> Option<AptConfiguration> {
-    let distro = distro(&read_text(&root.join("etc/os-release"))?)?;
+    let distro = OsRelease::parse(&read_text(&root.join("etc/os-release"))?).distro()?;
     let etc = root.join("etc/apt");
     let sources = apt_files(&etc, "sources.list", &["list", "sources"]);
     let mut keyrings = BTreeMap::new();
@@ -56,17 +57,6 @@ fn apt_files(etc: &Path, name: &str, endings: &[&str]) -> Vec<AptFile> {
         })
     };
     paths.into_iter().filter_map(read).collect()
-}
-
-/// `debian-12` from os-release(5); `debian-forky` where there is no number yet.
-pub(crate) fn distro(text: &str) -> Option<String> {
-    let value = |name: &str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-            .map(|value| value.trim_matches(['"', '\'']).to_owned())
-    };
-    let version = value("VERSION_ID").or_else(|| value("VERSION_CODENAME"))?;
-    Some(format!("{}-{version}", value("ID")?))
 }
 
 /// The entries of a file of sources; none if it is damaged, which whoever uses it says.

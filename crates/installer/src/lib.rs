@@ -28,7 +28,7 @@ mod systemd;
 pub use contents::{Contents, ContentsError, releases};
 pub use error::PlanError;
 pub use leaf::{IssuedLeaf, LeafError, leaves};
-pub use machine::{Machine, MachineError, OsRelease};
+pub use machine::{Machine, MachineError};
 pub use packages::PackageSource;
 pub use plan::{Wanted, plan};
 pub use secrets::{AuthorityFile, Secret, Secrets};

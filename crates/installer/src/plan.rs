@@ -181,7 +181,7 @@ fn packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let os = &wanted.machine.os;
     let manager = os
         .packages()
-        .ok_or_else(|| PlanError::Distribution(os.distro()))?;
+        .ok_or_else(|| PlanError::Distribution(wanted.machine.distro()))?;
     let source = wanted.packages.clone().unwrap_or_default();
     let mut changes = source.files;
     changes.push(Change::Packages(Packages {
@@ -196,7 +196,7 @@ fn packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
 /// The policy packages of k3s, installed from files: there is no repository of them.
 fn selinux_packages(wanted: &Wanted<'_>) -> Result<Vec<Change>, PlanError> {
     let os = &wanted.machine.os;
-    let absent = || PlanError::Selinux(os.distro());
+    let absent = || PlanError::Selinux(wanted.machine.distro());
     let distro = os.selinux().ok_or_else(absent)?;
     let files = wanted.release.selinux.get(&distro).ok_or_else(absent)?;
     let manager = os.packages().ok_or_else(absent)?;

@@ -10,10 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use airlock_installer::{
-    AuthorityFile, IssuedLeaf, Machine, OsRelease, PackageSource, PlanError, Role, Secret, Secrets, Wanted,
-    plan,
+    AuthorityFile, IssuedLeaf, Machine, PackageSource, PlanError, Role, Secret, Secrets, Wanted, plan,
 };
-use airlock_node::{Content, FirewallTool, Journal, Node, Outcome, ServiceManager, go_on};
+use airlock_node::{Content, FirewallTool, Journal, Node, OsRelease, Outcome, ServiceManager, go_on};
 use airlock_spec::k3s::{K3sRelease, NodeFiles, ReleaseFile};
 use airlock_spec::site::Site;
 use airlock_tests::command::{run, succeed};

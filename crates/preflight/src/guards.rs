@@ -1,7 +1,7 @@
 //! What guards the machine, and stands in the way of k3s: firewalls, SELinux, fapolicyd, nm-cloud-setup.
 
 use crate::check::Outcome;
-use crate::read::{os, pairs};
+use crate::read::pairs;
 use crate::{Context, Host};
 
 fn is_running(host: &Host, program: &str) -> bool {
@@ -128,7 +128,7 @@ pub(crate) fn selinux(context: &Context) -> Outcome {
     if has_policy {
         return Outcome::ok("SELinux enforces, and the policy of k3s is there");
     }
-    let distribution = os::selinux_name(host);
+    let distribution = host.os().and_then(|os| os.selinux());
     let brought = &context.settings.selinux_policies;
     if let Some(name) = distribution.as_ref().filter(|name| brought.contains(name)) {
         return Outcome::ok(format!(

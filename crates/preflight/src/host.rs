@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use airlock_node::Node;
+use airlock_node::{Node, OsRelease};
 
 /// The most that is read of one file; `/proc/net/tcp` of a busy machine has a few MiB.
 const MAX_FILE: u64 = 16 << 20;
@@ -96,6 +96,13 @@ impl Host {
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         // What leads nowhere is not there: nothing has this name.
         self.node.followed(path).unwrap_or_default()
+    }
+
+    /// Its distribution.
+    pub(crate) fn os(&self) -> Option<OsRelease> {
+        let paths = ["/etc/os-release", "/usr/lib/os-release"];
+        let text = paths.iter().find_map(|path| self.read(path))?;
+        Some(OsRelease::parse(&text))
     }
 
     /// The text of a file; what is not UTF-8 is replaced. `None` where it cannot be read.

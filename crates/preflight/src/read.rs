@@ -4,7 +4,6 @@ pub(crate) mod address;
 pub(crate) mod hosts;
 pub(crate) mod modules;
 pub(crate) mod mounts;
-pub(crate) mod os;
 pub(crate) mod pairs;
 pub(crate) mod resolv;
 pub(crate) mod routes;

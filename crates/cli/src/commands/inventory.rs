@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use airlock_node::OsRelease;
 use airlock_ospkg::deb::control::paragraphs;
 use airlock_ospkg::deb::packages::Stanza;
 use airlock_spec::inventory::{FORMAT, Inventory, InventoryPackage};
@@ -10,7 +11,7 @@ use anyhow::{Context, anyhow};
 
 use crate::args::{Global, InventoryArgs};
 use crate::failure::{Failure, Result};
-use crate::{apt, files, print};
+use crate::{files, print};
 
 /// More than any status file; that of a desktop has 6 MiB.
 const LIMIT: u64 = 64 << 20;
@@ -142,7 +143,7 @@ fn distro(root: &Path) -> Result<String> {
             )
         })?;
     let text = files::read_text("the name of the distribution", &path, LIMIT)?;
-    apt::distro(&text).ok_or_else(|| {
+    OsRelease::parse(&text).distro().ok_or_else(|| {
         Failure::from(anyhow!(
             "the file names no distribution with a version: {}",
             path.display()

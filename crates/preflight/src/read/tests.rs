@@ -4,7 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::address::{contains, network, overlap, parse, single};
-use super::{hosts, modules, mounts, os, pairs, resolv, routes, sockets};
+use super::{hosts, modules, mounts, pairs, resolv, routes, sockets};
 use crate::Host;
 
 fn ip(text: &str) -> IpAddr {
@@ -133,29 +133,6 @@ fn networks_contain_and_overlap() {
         "10.0.0.0/-1",
     ] {
         assert_eq!(parse(bad), None, "{bad}");
-    }
-}
-
-#[test]
-fn distributions_by_their_selinux_policy() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = Host::tree(folder.path());
-    std::fs::create_dir_all(folder.path().join("etc")).unwrap();
-    assert_eq!(os::selinux_name(&host), None);
-    for (text, name) in [
-        ("ID=\"rhel\"\nVERSION_ID=\"10.0\"\n", Some("el10")),
-        (
-            "ID=almalinux\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=8.9\n",
-            Some("el8"),
-        ),
-        ("ID=sles\nID_LIKE=suse\nVERSION_ID=15.5\n", Some("sle")),
-        ("ID=fedora\nVARIANT_ID=coreos\nVERSION_ID=41\n", Some("coreos")),
-        ("ID=fedora\nVERSION_ID=41\n", None),
-        ("ID=debian\nVERSION_ID=\"12\"\n", None),
-        ("ID=rhel\nVERSION_ID=../../x\n", None),
-    ] {
-        std::fs::write(folder.path().join("etc/os-release"), text).unwrap();
-        assert_eq!(os::selinux_name(&host).as_deref(), name, "{text}");
     }
 }
 

@@ -133,6 +133,13 @@ fn charts_are_installed_in_the_order_of_what_they_need() {
     // Another value is one file, and one more revision; the old job is not taken for the new one.
     machine.write("app.yaml", "replicas: 3\n", 0o600);
     machine.write_charts(", values: [app.yaml]");
+    let (output, report) = machine.health();
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    let text = report.to_string();
+    assert!(
+        text.contains("app: k3s has not applied its manifest as it is now") && !text.contains("base: k3s"),
+        "{report:#}"
+    );
     let text = succeeds(&machine.install(&[]));
     assert!(text.contains(": 1 change made"), "{text}");
     assert_eq!(machine.applied().len(), FILES.len() + 1);
@@ -142,6 +149,23 @@ fn charts_are_installed_in_the_order_of_what_they_need() {
     let kept: Value = serde_json::from_slice(&kept).unwrap();
     let revisions = CHARTS.map(|name| (name, kept["releases"][name]["revision"].as_u64().unwrap()));
     assert_eq!(revisions, [("app", 2), ("base", 1), ("extra", 1), ("front", 1)]);
+    machine.is_healthy();
+
+    // One that is not wanted any more is not taken away behind anyone's back.
+    let site = SITE.to_owned() + &ORDER.replace("MORE", ", values: [app.yaml]");
+    let without = site.replace(
+        "{release: front, after: [app]}",
+        "{release: front, enabled: false}",
+    );
+    machine.write("site.yaml", &without, 0o644);
+    let output = machine.install(&[]);
+    succeeds(&output);
+    let text = said(&output);
+    assert!(
+        text.contains("the chart front is not installed any more, and stays")
+            && text.contains("kubectl -n kube-system delete helmchart front"),
+        "{text}"
+    );
     machine.is_healthy();
 
     succeeds(&machine.uninstall());

@@ -39,7 +39,7 @@ pub(super) fn source<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resul
             asked.global,
             &format!(
                 "note: there are no packages for {} in {}; apt looks for them where this machine's own lists say",
-                machine.os.distro(),
+                machine.distro(),
                 args.path.display()
             ),
         );
@@ -50,7 +50,7 @@ pub(super) fn source<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resul
 fn served<V>(asked: &Asked<'_, V>, mirror: &Mirror) -> Result<Option<PackageSource>> {
     let args = asked.args;
     let store = Store::open(&args.path)?;
-    let distro = asked.machine.os.distro();
+    let distro = asked.machine.distro();
     if !offers(&store, &*store.generation()?)?.contains_key(&distro) {
         return Ok(None);
     }
@@ -83,7 +83,7 @@ fn carried<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result<Option<P
         return Ok(None);
     };
     let view = contents.view();
-    let distro = machine.os.distro();
+    let distro = machine.distro();
     let found = unsigned(&**view, &*view.generation()?, &distro, architecture)
         .with_context(|| format!("there is no repository of the packages for {distro}"))?;
     let Some((offer, repository)) = found else {
