@@ -1,6 +1,8 @@
-//! A private `containerd`, driven by `ctr`.
+//! A private `containerd`, driven by `ctr`: Debian's, or another one with its `ctr` and shim in the folder that
+//! `AIRLOCK_TEST_CONTAINERD` names.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +20,8 @@ pub struct Containerd {
     daemon: Daemon,
     folder: TempDir,
     runs: AtomicU32,
+    /// Whether its `ctr` wants the manifests of every platform, unlike the kubelet: so from version 2 on.
+    wants_all: bool,
 }
 
 impl Containerd {
@@ -27,13 +31,23 @@ impl Containerd {
         let folder = tempfile::Builder::new().prefix("airlock-ctr-").tempdir().unwrap();
         let path = folder.path();
         fs::write(path.join("config.toml"), config(path)).unwrap();
-        let argv = ["containerd".into(), "-c".into(), path.join("config.toml").into()];
+        let mut argv: Vec<OsString> = Vec::new();
+        if let Some(search) = search() {
+            // Its shim is looked for on the way as well.
+            let mut word = OsString::from("PATH=");
+            word.push(search);
+            argv.extend(["env".into(), word]);
+        }
+        argv.extend(["containerd".into(), "-c".into(), path.join("config.toml").into()]);
         let daemon = Daemon::start(&argv, path, &path.join("log"), Some(path));
         let mut containerd = Self {
             daemon,
             folder,
             runs: AtomicU32::new(0),
+            wants_all: false,
         };
+        let help = succeed(containerd.ctr().args(["images", "pull", "--help"])).stdout();
+        containerd.wants_all = help.contains("--skip-metadata");
         let mut version = containerd.ctr();
         version.arg("version");
         let ready = || run(&mut version).status.success();
@@ -48,6 +62,9 @@ impl Containerd {
     /// A ctr command line to be completed.
     pub fn ctr(&self) -> Command {
         let mut command = clean("ctr", self.folder.path());
+        if let Some(search) = search() {
+            command.env("PATH", search);
+        }
         command.arg("--address").arg(self.folder.path().join("ctr.sock"));
         command
     }
@@ -74,27 +91,25 @@ impl Containerd {
 
     /// Pulls through the configuration in `hosts_dir`.
     pub fn pull(&self, hosts_dir: &Path, reference: &str) {
-        let mut command = self.ctr();
-        command
-            .args(["images", "pull", "--snapshotter=native", "--hosts-dir"])
-            .arg(hosts_dir);
+        let mut command = self.pulling(hosts_dir);
         succeed(command.arg(reference));
     }
 
     /// Pulls with a user's name and password.
     pub fn pull_as(&self, hosts_dir: &Path, reference: &str, user: &str) -> Output {
+        let mut command = self.pulling(hosts_dir);
+        run(command.args(["--user", user]).arg(reference))
+    }
+
+    fn pulling(&self, hosts_dir: &Path) -> Command {
         let mut command = self.ctr();
         command
-            .args([
-                "images",
-                "pull",
-                "--snapshotter=native",
-                "--user",
-                user,
-                "--hosts-dir",
-            ])
+            .args(["images", "pull", "--snapshotter=native", "--hosts-dir"])
             .arg(hosts_dir);
-        run(command.arg(reference))
+        if self.wants_all {
+            command.arg("--skip-metadata");
+        }
+        command
     }
 
     /// Takes the images of an archive, as a node of this machine's platform does.
@@ -156,9 +171,22 @@ impl Containerd {
     }
 }
 
+/// Where programs are looked for, if a containerd of one's own is to be found first.
+fn search() -> Option<OsString> {
+    let own = std::env::var_os("AIRLOCK_TEST_CONTAINERD")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(PathBuf::from(own)).chain(std::env::split_paths(&path));
+    Some(std::env::join_paths(all).unwrap())
+}
+
 fn config(folder: &Path) -> String {
     let folder = folder.display();
-    // The native snapshotter copies, and works on every file system; the others only log complaints.
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
+    };
+    // The native snapshotter copies, and works on every file system; the others only log complaints. From version 2 on,
+    // the daemon unpacks what is pulled; what earlier ones do not know they pass over.
     format!(
         "version = 2\n\
          root = \"{folder}/root\"\nstate = \"{folder}/state\"\n\
@@ -166,6 +194,8 @@ fn config(folder: &Path) -> String {
            \"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.devmapper\",\n\
            \"io.containerd.snapshotter.v1.zfs\"]\n\
          [grpc]\n  address = \"{folder}/ctr.sock\"\n\
-         [ttrpc]\n  address = \"{folder}/ttrpc.sock\"\n"
+         [ttrpc]\n  address = \"{folder}/ttrpc.sock\"\n\
+         [[plugins.\"io.containerd.transfer.v1.local\".unpack_config]]\n  \
+           platform = \"linux/{architecture}\"\n  snapshotter = \"native\"\n  differ = \"walking\"\n"
     )
 }

@@ -51,8 +51,9 @@ pub fn clear(data: &Path) -> Cleared {
     cleared
 }
 
-/// Shims that keep the containers of this data folder: they are its own binary.
+/// Shims that keep the containers of this data folder: they are of the programs that k3s has unpacked there.
 fn processes(proc: &Path, data: &Path) -> Vec<Pid> {
+    let programs = data.join("data");
     let Ok(entries) = fs::read_dir(proc) else {
         return Vec::new();
     };
@@ -63,7 +64,7 @@ fn processes(proc: &Path, data: &Path) -> Vec<Pid> {
             let line = fs::read(entry.path().join("cmdline")).ok()?;
             let program = line.split(|byte| *byte == 0).next()?;
             let program = Path::new(std::str::from_utf8(program).ok()?);
-            let is_shim = program.starts_with(data)
+            let is_shim = program.starts_with(&programs)
                 && program
                     .file_name()
                     .is_some_and(|name| name.to_string_lossy().starts_with("containerd-shim"));

@@ -101,6 +101,8 @@ pub enum Change {
     Relabel {
         /// What is labelled, with everything below.
         paths: Vec<PathBuf>,
+        /// What below them is not even looked at.
+        except: Vec<PathBuf>,
     },
 }
 
@@ -150,7 +152,7 @@ impl Change {
                 format!("firewall ({}) lets in {}", rules.tool.as_str(), rules.listed())
             }
             Self::Refresh { program, .. } => format!("{program} has run"),
-            Self::Relabel { paths } => {
+            Self::Relabel { paths, .. } => {
                 let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
                 format!("SELinux labels of {}", paths.join(" "))
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -160,7 +160,7 @@ impl Journal {
     }
 
     /// What is made and not undone, oldest first: who made it, and what.
-    pub fn changes(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn changes(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.entries
             .iter()
             .filter(|entry| !entry.is_undone)
@@ -280,6 +280,15 @@ impl Journal {
                     error.into(),
                 ));
             }
+        }
+        // Somebody who has undone everything takes the lock away at the end; one that nobody else can find is none.
+        let path = self.folder.join("lock");
+        let is_there = match (lock.metadata(), fs::metadata(&path)) {
+            (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        };
+        if !is_there {
+            return Err(NodeError::Busy(path));
         }
         // Somebody else may have written until the lock was ours.
         let whole = self.load()?;

@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::{NodeError, Runner};
+
+/// How long labelling may take, on a slow disk.
+const RELABEL: Duration = Duration::from_mins(10);
 
 /// Whether a module is there, loaded or built in.
 pub(crate) fn has_module(name: &str) -> bool {
@@ -115,36 +119,47 @@ pub(crate) fn has_selinux() -> bool {
     Path::new("/sys/fs/selinux/enforce").exists()
 }
 
-/// The paths below these whose labels are not those of the policy.
-pub(crate) fn wrongly_labelled(paths: &[PathBuf]) -> Result<bool, NodeError> {
-    let out = relabel_command(&["-n", "-v", "-R"], paths)?;
+/// Whether there are paths below these whose labels are not those of the policy.
+pub(crate) fn wrongly_labelled(paths: &[PathBuf], except: &[PathBuf]) -> Result<bool, NodeError> {
+    let out = relabel_command(&["-n", "-v", "-R"], paths, except)?;
     Ok(!out.trim().is_empty())
 }
 
-pub(crate) fn relabel(paths: &[PathBuf]) -> Result<(), NodeError> {
-    relabel_command(&["-R"], paths).map(drop)
+pub(crate) fn relabel(paths: &[PathBuf], except: &[PathBuf]) -> Result<(), NodeError> {
+    relabel_command(&["-R"], paths, except).map(drop)
 }
 
-fn relabel_command(options: &[&str], paths: &[PathBuf]) -> Result<String, NodeError> {
-    let paths: Vec<_> = paths
-        .iter()
-        .filter(|path| path.exists())
-        .map(|path| path.to_string_lossy().into_owned())
-        .collect();
-    if paths.is_empty() {
+fn relabel_command(options: &[&str], paths: &[PathBuf], except: &[PathBuf]) -> Result<String, NodeError> {
+    let args = relabel_args(options, paths, except);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if args.is_empty() {
         return Ok(String::new());
     }
-    let args: Vec<&str> = options
-        .iter()
-        .copied()
-        .chain(paths.iter().map(String::as_str))
-        .collect();
     Runner::default()
+        .limit(RELABEL)
         .succeed("restorecon", &args)
         .map_err(|source| NodeError::Command {
             what: "labelling files for SELinux".to_owned(),
             source,
         })
+}
+
+/// The arguments of restorecon(8), which passes over what it is to leave out; none where there is nothing to label.
+fn relabel_args(options: &[&str], paths: &[PathBuf], except: &[PathBuf]) -> Vec<String> {
+    let there = |paths: &[PathBuf]| -> Vec<String> {
+        let there = paths.iter().filter(|path| path.exists());
+        there.map(|path| path.to_string_lossy().into_owned()).collect()
+    };
+    let paths = there(paths);
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut args: Vec<String> = options.iter().map(ToString::to_string).collect();
+    for path in there(except) {
+        args.extend(["-e".to_owned(), path]);
+    }
+    args.extend(paths);
+    args
 }
 
 fn command<T>(what: &str, object: &str, result: Result<T, crate::RunError>) -> Result<(), NodeError> {
@@ -174,6 +189,21 @@ mod tests {
         );
         assert_eq!(parameter("kernel.no_such_thing").unwrap(), None);
         assert_eq!(spaced("1\t2 \n"), "1 2");
+    }
+
+    #[test]
+    fn what_is_not_to_be_labelled_is_left_out() {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let none = paths(&["/no/such"]);
+        assert_eq!(
+            relabel_args(
+                &["-R"],
+                &paths(&["/usr", "/no/such"]),
+                &paths(&["/usr/bin", "/no/such"])
+            ),
+            ["-R", "-e", "/usr/bin", "/usr"]
+        );
+        assert!(relabel_args(&["-R"], &none, &paths(&["/usr"])).is_empty());
     }
 
     #[test]

@@ -408,6 +408,57 @@ fn changes_by_one_are_undone_without_those_of_another() {
     assert_eq!(journal.changes().count(), 1);
 }
 
+/// Data that are kept keep the journal, and what was undone once comes and goes again.
+#[test]
+fn a_second_time_after_data_were_kept() {
+    let folder = furnished();
+    let bytes = [0xff_u8, 0xfe, 0];
+    fs::write(folder.path().join("etc/conf"), bytes).unwrap();
+    let node = Node::tree(folder.path());
+    let data = Change::Grown {
+        path: "/var/lib/data".into(),
+    };
+    let all: Vec<Change> = [data].into_iter().chain(changes()).collect();
+    for _ in 0..2 {
+        let mut journal = Journal::open(&node).unwrap();
+        journal.apply("install", &all, &mut go_on).unwrap();
+        fs::create_dir_all(folder.path().join("var/lib/data/inside")).unwrap();
+        journal.undo(None, &mut go_on).unwrap();
+        assert!(!journal.is_empty());
+        assert_eq!(fs::read(folder.path().join("etc/conf")).unwrap(), bytes);
+    }
+}
+
+/// Repairs are undone while an installation that came after them stays, and that one later.
+#[test]
+fn what_was_undone_out_of_order_does_not_come_back() {
+    let folder = furnished();
+    let before = snapshot(folder.path());
+    let node = Node::tree(folder.path());
+    let mut journal = Journal::open(&node).unwrap();
+    let swap = Change::Comment {
+        path: "/etc/fstab".into(),
+        lines: vec!["/swap none swap sw 0 0".to_owned()],
+    };
+    let fixes = [lines("/etc/hosts", "fix", &["10.0.0.9 a"]), swap];
+    journal.apply("preflight", &fixes, &mut go_on).unwrap();
+    let whole = [
+        file("/etc/hosts", 0o644, "all of it\n"),
+        file("/etc/fstab", 0o644, "all of it\n"),
+    ];
+    journal.apply("install", &whole, &mut go_on).unwrap();
+    journal.undo(Some("preflight"), &mut go_on).unwrap();
+    let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
+    assert_eq!(read("etc/hosts"), "all of it\n");
+    journal.undo(Some("install"), &mut go_on).unwrap();
+    assert_eq!(read("etc/hosts"), "127.0.0.1 localhost\n");
+    assert_eq!(read("etc/fstab"), "/dev/sda / ext4\n/swap none swap sw 0 0\n");
+    assert_eq!(
+        snapshot(folder.path()).keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+}
+
 #[test]
 fn only_one_at_a_time_and_only_what_was_announced() {
     let folder = furnished();

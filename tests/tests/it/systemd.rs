@@ -459,17 +459,35 @@ fn a_tree_for_openrc_is_one_that_its_shell_reads() {
     let release = Release::shared();
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");
-    let run = release.run(&[
-        "install",
-        release.path("store").to_str().unwrap(),
-        "--role",
-        "server",
-        "--root",
-        root.to_str().unwrap(),
-        "--init",
-        "openrc",
-    ]);
-    run.succeeds();
+    let store = release.path("store");
+    let install = |role: &str, more: &[&str]| {
+        let words = [
+            "install",
+            store.to_str().unwrap(),
+            "--role",
+            role,
+            "--root",
+            root.to_str().unwrap(),
+            "--init",
+            "openrc",
+        ];
+        release.run(&[&words, more].concat())
+    };
+    install("server", &[]).succeeds();
+    // One node is not two.
+    let token = folder.path().join("token");
+    fs::write(&token, "abc\n").unwrap();
+    let joins = [
+        "--server",
+        "https://10.99.0.20:6443",
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    let refused = install("agent", &joins);
+    let text = refused.exits(1).render();
+    assert!(text.contains("this is a node already, as server"), "{text}");
+    assert!(text.contains("`airlock uninstall`"), "{text}");
+    assert!(!root.join("etc/init.d/k3s-agent").exists());
     let service = root.join("etc/init.d/k3s");
     let text = fs::read_to_string(&service).unwrap();
     assert!(text.starts_with("#!/sbin/openrc-run\n"), "{text}");

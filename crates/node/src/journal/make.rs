@@ -158,7 +158,9 @@ impl Journal {
             Change::Refresh {
                 program, fingerprint, ..
             } => self.last_fingerprint(program) == Some(fingerprint.as_str()),
-            Change::Relabel { paths } => !kernel::has_selinux() || !kernel::wrongly_labelled(paths)?,
+            Change::Relabel { paths, except } => {
+                !kernel::has_selinux() || !kernel::wrongly_labelled(paths, except)?
+            }
         };
         Ok(if is_so { Outcome::Already } else { Outcome::Made })
     }
@@ -349,7 +351,7 @@ impl Journal {
             }
             Change::Firewall(rules) => rules.missing()?.add()?,
             Change::Refresh { program, args, .. } => refresh(program, args)?,
-            Change::Relabel { paths } => kernel::relabel(paths)?,
+            Change::Relabel { paths, except } => kernel::relabel(paths, except)?,
         }
         Ok(Vec::new())
     }

@@ -178,6 +178,7 @@ impl Journal {
                     self.save(&real, &found, number, observer)?;
                 }
                 files::put_back(&self.former(number), &real, &temporary)?;
+                self.unmake_earlier(path, number)?;
             }
             Undo::RemoveFolder { path } => {
                 if !files::remove_folder(&self.node.path(path)?)? {
@@ -193,19 +194,9 @@ impl Journal {
                 }
             }
             Undo::Lines {
-                path,
-                name,
-                was,
-                is_new,
-                made,
-            } => {
-                let without = |text: &str| lines::with(text, name, was);
-                self.unmake_text(path, *made, *is_new, without, number)?;
-            }
-            Undo::Comment { path, lines, made } => {
-                let without = |text: &str| lines::uncommented(text, lines);
-                self.unmake_text(path, *made, false, without, number)?;
-            }
+                path, is_new, made, ..
+            } => self.unmake_text(undo, path, *made, *is_new, number)?,
+            Undo::Comment { path, made, .. } => self.unmake_text(undo, path, *made, false, number)?,
             _ if !self.node.is_machine() => {}
             Undo::UnloadModule { name } => kernel::unload(name),
             // What only the running machine has may not be there any more: after a restart without the module, without
@@ -243,13 +234,31 @@ impl Journal {
         Ok(())
     }
 
+    /// Takes out of a file that was put back what earlier changes had written into it that are undone already: those of
+    /// somebody whose changes were undone before all others.
+    fn unmake_earlier(&self, path: &PathBuf, number: u64) -> Result<(), NodeError> {
+        let earlier = self.entries.iter().filter(|entry| {
+            let is_text = matches!(&entry.undo, Undo::Lines { path: of, .. } | Undo::Comment { path: of, .. } if of == path);
+            is_text && entry.is_undone && entry.number < number
+        });
+        for entry in earlier.rev() {
+            let Some(text) = self.text(path)? else {
+                return Ok(());
+            };
+            if let Some(without) = without(&entry.undo, &text).filter(|without| *without != text) {
+                self.write_text(path, without, number)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a text back that is still as it was `made`, and takes what is ours out of one that others went on with.
     fn unmake_text(
         &self,
+        undo: &Undo,
         path: &PathBuf,
         made: Digest,
         is_new: bool,
-        without: impl FnOnce(&str) -> String,
         number: u64,
     ) -> Result<(), NodeError> {
         let Some(text) = self.text(path)? else {
@@ -259,13 +268,10 @@ impl Journal {
         if !is_new && Digest::sha256(airlock_hash::sha256(text.as_bytes())) == made {
             return files::put_back(&self.former(number), &real, &files::temporary(&real, number));
         }
-        let without = without(&text);
-        if without.is_empty() && is_new {
-            files::remove(&real)
-        } else if without == text {
-            Ok(())
-        } else {
-            self.write_text(path, without, number)
+        match without(undo, &text) {
+            Some(without) if without.is_empty() && is_new => files::remove(&real),
+            Some(without) if without != text => self.write_text(path, without, number),
+            _ => Ok(()),
         }
     }
 
@@ -343,5 +349,14 @@ fn left(title: &str, result: Result<(), NodeError>, observer: &mut Observer<'_>)
             let why = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
             told(observer, Event::Left(title, &why))
         }
+    }
+}
+
+/// A text without what a change has written into it; none where it writes no lines.
+fn without(undo: &Undo, text: &str) -> Option<String> {
+    match undo {
+        Undo::Lines { name, was, .. } => Some(lines::with(text, name, was)),
+        Undo::Comment { lines, .. } => Some(lines::uncommented(text, lines)),
+        _ => None,
     }
 }

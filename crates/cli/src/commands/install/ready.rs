@@ -30,10 +30,19 @@ const CHECKS: [&str; 8] = [
 /// Refuses a machine on which one of the checks fails, unless something was installed on it already.
 pub(super) fn machine<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result {
     let args = asked.args;
-    let is_begun = Journal::read(asked.node)
-        .map_err(failed)?
-        .changes()
-        .any(|(by, _)| by == super::BY);
+    let journal = Journal::read(asked.node).map_err(failed)?;
+    let mut installed = journal.changes().filter(|(by, _)| *by == super::BY);
+    if let Some(other) = installed
+        .clone()
+        .find_map(|(_, title)| of_other_role(asked.role, title))
+    {
+        return Err(Failure::no(anyhow::anyhow!(
+            "this is a node already, as {}, and cannot be both",
+            other.as_str()
+        ))
+        .hint("`airlock uninstall` takes that away, and keeps its data; then run the same command again"));
+    }
+    let is_begun = installed.next().is_some();
     if args.no_preflight || args.dry_run || !asked.node.is_machine() || is_begun {
         return Ok(());
     }
@@ -76,4 +85,18 @@ pub(super) fn machine<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resu
         ids.join(", ")
     ))
     .hint("`airlock preflight` checks this and more; --no-preflight installs all the same"))
+}
+
+/// The other role, if this change is its service.
+fn of_other_role(role: Role, title: &str) -> Option<Role> {
+    let other = match role {
+        Role::Server => Role::Agent,
+        Role::Agent => Role::Server,
+    };
+    let name = other.service();
+    let files = [
+        format!("file /etc/systemd/system/{name}.service "),
+        format!("file /etc/init.d/{name} "),
+    ];
+    files.iter().any(|file| title.starts_with(file)).then_some(other)
 }
