@@ -1,5 +1,6 @@
 //! Commands on the node that this runs on, for what the API server does not know.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlock_node::Runner;
@@ -39,6 +40,8 @@ pub struct ThisNode {
     pub name: String,
     /// How commands are run.
     pub commands: Arc<dyn Commands>,
+    /// Where its k3s keeps its data, where that is known.
+    pub data: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for ThisNode {
@@ -51,9 +54,14 @@ impl std::fmt::Debug for ThisNode {
 
 impl ThisNode {
     /// Runs `k3s` on a thread that may wait.
-    pub(crate) async fn k3s(&self, args: &'static [&'static str]) -> Result<Said, String> {
+    pub(crate) async fn k3s(&self, args: &[&str]) -> Result<Said, String> {
         let commands = Arc::clone(&self.commands);
-        tokio::task::spawn_blocking(move || commands.run("k3s", args))
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        let run = move || {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            commands.run("k3s", &args)
+        };
+        tokio::task::spawn_blocking(run)
             .await
             .unwrap_or_else(|_| Err("the command was ended".to_owned()))
     }

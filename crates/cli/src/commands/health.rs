@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use airlock_health::{
     Access, AccessError, CHECKS, Client, Expected, Probe, Question, Report, Status, ThisNode, check, select,
 };
-use airlock_node::Runner;
+use airlock_node::{Node, Runner};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -193,6 +193,8 @@ fn this_node(args: &HealthArgs) -> Result<Option<ThisNode>> {
     Ok(Some(ThisNode {
         name,
         commands: Arc::new(Runner::default().limit(COMMAND)),
+        // Who may not read the configuration may not read the data either.
+        data: super::uninstall::data_folder(&Node::machine()).ok(),
     }))
 }
 

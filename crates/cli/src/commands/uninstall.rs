@@ -80,7 +80,7 @@ pub(crate) fn run(args: &UninstallArgs, global: &Global) -> Result {
 }
 
 /// Where k3s keeps its data, as its configuration says; where that does not read any more, the usual place.
-fn data_folder(node: &Node) -> Result<PathBuf> {
+pub(super) fn data_folder(node: &Node) -> Result<PathBuf> {
     let bytes = node
         .read("/etc/rancher/k3s/config.yaml", MAX_CONFIG)
         .map_err(failed)?

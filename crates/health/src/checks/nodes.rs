@@ -132,12 +132,19 @@ struct Certificate {
     status: String,
 }
 
-/// `k3s certificate check`, whose states are OK, WARNING, EXPIRED and NOT YET VALID (k3s, `pkg/cli/cert`).
+/// `k3s certificate check`, whose states are OK, WARNING, EXPIRED and NOT YET VALID (k3s, `pkg/cli/cert/cert.go`); `--output`
+/// is there from v1.32.0, v1.31.5 and v1.30.9 on, and it wants `--data-dir` where that is not the usual one (docs.k3s.io,
+/// "k3s certificate", "Checking expiration dates").
 pub(super) async fn certificates(seen: &Seen<'_>) -> Outcome {
     let Some(this) = &seen.question.this else {
         return Outcome::skipped("this is not a node of the cluster");
     };
-    let said = match this.k3s(&["certificate", "check", "--output", "json"]).await {
+    let mut args = vec!["certificate", "check", "--output", "json"];
+    let data = this.data.as_deref().map(std::path::Path::to_string_lossy);
+    if let Some(data) = &data {
+        args.extend(["--data-dir", data]);
+    }
+    let said = match this.k3s(&args).await {
         Ok(said) if said.code == Some(0) => said,
         Ok(said) => {
             let last = said.stderr.lines().last().unwrap_or_default();

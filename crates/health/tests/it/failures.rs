@@ -32,6 +32,26 @@ pub(crate) fn in_runtime(server: &Server, question: &Question) -> Report {
     runtime().block_on(async { check(&server.client(), question, &mut |_| {}, pending()).await })
 }
 
+/// Certificates are looked for where this node has them.
+#[test]
+fn certificates_of_a_data_folder_of_its_own() {
+    let commands = std::sync::Arc::new(fake());
+    let mut question = question(fake());
+    question.selection = select(&["node.certificates".to_owned()]).unwrap();
+    question.this = Some(airlock_health::ThisNode {
+        name: "n1".to_owned(),
+        commands: std::sync::Arc::clone(&commands) as std::sync::Arc<dyn airlock_health::Commands>,
+        data: Some("/srv/k3s".into()),
+    });
+    let server = Server::start(good());
+    let report = in_runtime(&server, &question);
+    assert_eq!(report.summary.ok, 1, "{}", report.text());
+    assert_eq!(
+        *commands.ran.lock().unwrap(),
+        ["k3s certificate check --output json --data-dir /srv/k3s"]
+    );
+}
+
 #[test]
 fn all_is_well_in_a_good_cluster() {
     let server = Server::start(good());

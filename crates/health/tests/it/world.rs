@@ -430,6 +430,7 @@ pub(crate) fn question(fake: Fake) -> Question {
         this: Some(ThisNode {
             name: "n1".to_owned(),
             commands: Arc::new(fake),
+            data: None,
         }),
         probe: Some(Probe {
             id: "0123abcd".to_owned(),
