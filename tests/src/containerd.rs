@@ -27,6 +27,25 @@ pub struct Containerd {
 impl Containerd {
     /// Starts one and waits until it answers.
     pub fn start() -> Self {
+        Self::with(|folder| config(folder, true))
+    }
+
+    /// Starts one that a kubelet could ask, configured as k3s does it: the folder of `hosts.toml` files, and a mirror
+    /// (host and port) with user and password.
+    pub fn for_kubelet(hosts_dir: &Path, mirror: &str, user: &str, password: &str) -> Self {
+        Self::with(|folder| {
+            format!(
+                "{}[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n  snapshotter = \"native\"\n\
+                 [plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"{}\"\n\
+                 [plugins.\"io.containerd.grpc.v1.cri\".registry.configs.\"{mirror}\".auth]\n  \
+                   username = \"{user}\"\n  password = \"{password}\"\n",
+                config(folder, false),
+                hosts_dir.display()
+            )
+        })
+    }
+
+    fn with(config: impl FnOnce(&Path) -> String) -> Self {
         // A short path: a Unix socket's name has 108 bytes.
         let folder = tempfile::Builder::new().prefix("airlock-ctr-").tempdir().unwrap();
         let path = folder.path();
@@ -57,6 +76,16 @@ impl Containerd {
             containerd.daemon.log()
         );
         containerd
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("ctr.sock")
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        self.daemon.log()
     }
 
     /// A ctr command line to be completed.
@@ -179,8 +208,13 @@ fn search() -> Option<OsString> {
     Some(std::env::join_paths(all).unwrap())
 }
 
-fn config(folder: &Path) -> String {
+fn config(folder: &Path, by_ctr_alone: bool) -> String {
     let folder = folder.display();
+    let cri = if by_ctr_alone {
+        "\"io.containerd.grpc.v1.cri\", "
+    } else {
+        ""
+    };
     let architecture = match std::env::consts::ARCH {
         "aarch64" => "arm64",
         _ => "amd64",
@@ -190,7 +224,7 @@ fn config(folder: &Path) -> String {
     format!(
         "version = 2\n\
          root = \"{folder}/root\"\nstate = \"{folder}/state\"\n\
-         disabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.snapshotter.v1.aufs\",\n\
+         disabled_plugins = [{cri}\"io.containerd.snapshotter.v1.aufs\",\n\
            \"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.devmapper\",\n\
            \"io.containerd.snapshotter.v1.zfs\"]\n\
          [grpc]\n  address = \"{folder}/ctr.sock\"\n\

@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod concurrency;
 mod credentials;
+mod cri;
 mod demo;
 mod disks;
 mod flag;

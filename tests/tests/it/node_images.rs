@@ -9,6 +9,7 @@ use airlock_tests::images::GREETING;
 use airlock_tests::{Airlock, Containerd, Image, Podman, Served, Skopeo, digest, peer};
 use serde_json::Value;
 
+use crate::cri;
 use crate::systemd::release::Release;
 use crate::world::World;
 
@@ -416,6 +417,43 @@ fn a_node_pulls_by_its_registries_yaml() {
     assert!(refused.stderr().contains("x509"), "{}", refused.stderr());
 }
 
+/// Pulls by the interface that the kubelet uses: user and password are containerd's own matter, as k3s arranges it.
+fn as_the_kubelet_does(containerd: &Containerd, images: &BTreeMap<String, String>) {
+    // See below.
+    let images = images.iter().filter(|(name, _)| !name.contains("hand/nested"));
+    for (name, digest) in images {
+        cri::pull(&containerd.socket(), name)
+            .unwrap_or_else(|problem| panic!("{name}: {problem}\n{}", containerd.log()));
+        let (tags, digests) = cri::names(&containerd.socket(), name).unwrap();
+        assert_eq!(tags, std::slice::from_ref(name));
+        let repository = name.rsplit_once(':').unwrap().0;
+        assert_eq!(digests, [format!("{repository}@{digest}")]);
+    }
+}
+
+/// containerd counts the size of an image over what comes first in its index, an index last: where that is for another
+/// platform, which it has not pulled, the kubelet gets no such image from any registry, its own included.
+#[test]
+fn an_index_beside_another_platform_is_beyond_the_kubelet() {
+    let Some(world) = World::small() else { return };
+    if !peer::require(&["containerd", "ctr"]) {
+        return;
+    }
+    let airlock = Airlock::new();
+    let containerd = Containerd::for_kubelet(&airlock.path(""), "registry.site", "nobody", "nothing");
+    let host = world.suite.registry.host();
+    let pull = |repository: &str| {
+        let image = world.suite.image(repository);
+        cri::pull(&containerd.socket(), &image.at(&host))
+    };
+    pull("hand/signed").unwrap();
+    let problem = pull("hand/nested").unwrap_err();
+    assert!(
+        problem.contains("get image compressed resource size") && problem.contains("not found"),
+        "{problem}"
+    );
+}
+
 /// Where the configuration for a registry is written.
 fn path_of(registry: &str) -> std::ffi::OsString {
     format!("config-{registry}").into()
@@ -483,8 +521,14 @@ fn a_node_that_was_installed_pulls_by_its_registries_yaml() {
         for (reference, digest) in images {
             pulls(&containerd, &node.hosts, &user, reference, digest);
         }
-        // Another authority than the mirror's is not trusted, and with the mirror gone nobody else is asked.
+        let (login, password) = user.split_once(':').unwrap();
+        let address = mirror.address().to_string();
+        let kubelet = |password| Containerd::for_kubelet(&node.hosts, &address, login, password);
+        as_the_kubelet_does(&kubelet(password), images);
         let (reference, _) = images.first_key_value().unwrap();
+        let refused = cri::pull(&kubelet("wrong").socket(), reference).unwrap_err();
+        assert!(refused.contains("401 Unauthorized"), "{refused}");
+        // Another authority than the mirror's is not trusted, and with the mirror gone nobody else is asked.
         let ca = root.join("etc/rancher/k3s/airlock-ca.pem");
         let other = registries.replace("/etc/rancher/k3s/airlock-ca.pem", "/other.pem");
         assert!(ca.exists() && other != registries);
@@ -507,7 +551,6 @@ fn a_node_that_was_installed_pulls_by_its_registries_yaml() {
         let refused = containerd.pull_as(&other.hosts, reference, &user);
         assert!(!refused.status.success());
         assert!(refused.stderr().contains("x509"), "{}", refused.stderr());
-        let address = mirror.address().to_string();
         drop(mirror);
         let refused = containerd.pull_as(&node.hosts, reference, &user);
         assert!(!refused.status.success());
