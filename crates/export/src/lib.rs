@@ -11,7 +11,7 @@
 //! The root of an image for several platforms is an index, and its digest is the one that the lock names. For a node, that
 //! index is written as it is, with the content of one platform only: the reference keeps its digest. containerd looks only
 //! for the children that fit the platform of the importer (1.6 and later), or passes over what is missing (`WithSkipMissing`,
-//! from 1.7.0 on, which k3s uses since v1.30.2, v1.29.6, v1.28.11 and v1.27.15: k3s-io/k3s#10132).
+//! from 1.7.12 on, which k3s uses since v1.30.2, v1.29.6, v1.28.11 and v1.27.15: k3s-io/k3s#10132).
 //!
 //! The same selection of the same content is the same archive, byte for byte.
 //!
