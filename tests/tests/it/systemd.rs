@@ -233,6 +233,24 @@ fn data_are_kept_unless_they_are_not_wanted() {
 }
 
 #[test]
+fn a_node_that_is_called_otherwise_is_waited_for() {
+    let Some(machine) = Machine::start() else { return };
+    let before = machine.snapshot();
+    let more = "  config: {with-node-id: true, write-kubeconfig: /srv/admin.yaml}\n";
+    machine.write("site.yaml", &format!("{SITE}{more}"), 0o644);
+    let output = machine.install(&["--wait", "30s"]);
+    succeeds(&output);
+    assert!(
+        said(&output).contains("the node host-0badcafe: "),
+        "{}",
+        said(&output)
+    );
+    assert!(machine.host.path("/srv/admin.yaml").exists());
+    succeeds(&machine.uninstall());
+    assert_eq!(before.diff(&machine.snapshot()), "");
+}
+
+#[test]
 fn an_agent_with_its_data_elsewhere_comes_and_goes() {
     let Some(machine) = Machine::start() else { return };
     let data = machine.host.path("/srv/data");

@@ -2,6 +2,7 @@
 
 mod archive;
 pub(super) mod charts;
+mod cluster;
 mod packages;
 mod ready;
 mod report;
@@ -21,13 +22,13 @@ use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 use anyhow::Context;
 
-use self::charts::Cluster;
+use self::cluster::Cluster;
 use self::report::{Line, Report};
 use self::watch::Watch;
 use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
 use crate::opened::{self, Verify};
-use crate::{files, interrupt, print, sites};
+use crate::{interrupt, print, sites};
 
 /// The name under which changes stand in the journal.
 pub(super) const BY: &str = "install";
@@ -113,8 +114,8 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
         };
         apply(&changes)?;
         let cluster = if node.is_machine() && role == Role::Server {
-            let cluster = Cluster::of_this_machine(global, args.wait, stop)?;
-            cluster.ready(&release, node_name(&site)?)?;
+            let cluster = Cluster::of_this_machine(global, &site, args.wait, stop)?;
+            cluster.ready(&site, &release)?;
             Some(cluster)
         } else {
             None
@@ -129,20 +130,6 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
     })?;
     let report = Report::done(&title, lines);
     print::result(global, &report, || report.text())
-}
-
-/// The name under which k3s registers this machine.
-fn node_name(site: &Site) -> Result<String> {
-    if let Some(name) = site
-        .cluster
-        .config
-        .get("node-name")
-        .and_then(|name| name.as_str())
-    {
-        return Ok(name.to_owned());
-    }
-    let name = files::read_text("the host name", Path::new("/proc/sys/kernel/hostname"), 4096)?;
-    Ok(name.trim().to_ascii_lowercase())
 }
 
 /// Everything that a plan is made of.

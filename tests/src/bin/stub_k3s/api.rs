@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::helm::{self, Shared};
 use crate::settings::Settings;
+use crate::state::NODE_ID;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -93,7 +94,10 @@ fn answer(mut connection: Connection, cluster: &Shared) -> io::Result<()> {
 /// The name of this machine, under which k3s registers it.
 pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    match std::fs::read_to_string(NODE_ID) {
+        Ok(id) => format!("{}-{}", name.trim(), id.trim()),
+        Err(_) => name.trim().to_owned(),
+    }
 }
 
 fn node() -> Value {

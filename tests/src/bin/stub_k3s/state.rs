@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::settings::{Role, Settings};
 
+/// What is added to the name of the node.
+pub(crate) const NODE_ID: &str = "/etc/rancher/node/id";
+
 fn folder(path: &Path, mode: u32) -> Result<(), String> {
     DirBuilder::new()
         .recursive(true)
@@ -46,6 +49,9 @@ pub(crate) fn write(role: Role, settings: &Settings) -> Result<(), String> {
     }
     folder(Path::new("/etc/rancher/node"), 0o755)?;
     file(Path::new("/etc/rancher/node/password"), 0o600, "stub\n")?;
+    if settings.one("with-node-id") == Some("true") {
+        file(Path::new(NODE_ID), 0o644, "0badcafe\n")?;
+    }
     file(
         &data.join("agent/etc/containerd/config.toml"),
         0o644,
