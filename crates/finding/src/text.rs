@@ -1,6 +1,6 @@
 //! Findings, counted and shown.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -45,6 +45,23 @@ impl Summary {
     }
 }
 
+/// One line for people.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ok,
+            warn,
+            fail,
+            skipped,
+            not_established,
+        } = self;
+        write!(
+            f,
+            "{ok} ok, {skipped} skipped, {not_established} not established, {warn} warnings, {fail} failed"
+        )
+    }
+}
+
 /// Lines for people: by group, the groups in which all is well first, and the worst last. Names of checks take `width`
 /// columns; `remark` is what stands behind a remedy.
 pub fn text<X>(
@@ -73,17 +90,7 @@ pub fn text<X>(
             }
         }
     }
-    let Summary {
-        ok,
-        warn,
-        fail,
-        skipped,
-        not_established,
-    } = Summary::of(findings);
-    let _ = writeln!(
-        out,
-        "\n{ok} ok, {skipped} skipped, {not_established} not established, {warn} warnings, {fail} failed"
-    );
+    let _ = writeln!(out, "\n{}", Summary::of(findings));
     out
 }
 

@@ -179,7 +179,10 @@ fn a_node_is_installed_left_alone_changed_and_taken_away() {
     let installed = machine.snapshot();
     let pid = machine.main_pid();
     let text = succeeds(&machine.install(&[]));
-    assert!(text.contains(": 0 changes made"), "{text}");
+    assert!(
+        text.contains(": 0 changes made") && text.contains("\nhealth: ") && text.contains(", 0 failed\n"),
+        "{text}"
+    );
     assert_eq!(installed.diff(&machine.snapshot()), "");
     assert_eq!((machine.main_pid(), machine.starts().len()), (pid, 1));
 
@@ -230,6 +233,24 @@ fn data_are_kept_unless_they_are_not_wanted() {
     assert_eq!(machine.host.property("k3s", "ActiveState"), "active");
     succeeds(&machine.uninstall());
     assert_eq!(before.diff(&machine.snapshot()), "");
+}
+
+#[test]
+fn a_cluster_that_is_not_well_in_the_end_is_told() {
+    let Some(machine) = Machine::start() else { return };
+    machine.tell("down", "coredns");
+    let output = machine.install(&["--wait", "8s"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for words in ["it is installed, and the cluster is not well: system.", "coredns"] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    machine.tell("down", "");
+    let text = succeeds(&machine.install(&[]));
+    assert!(
+        text.contains(": 0 changes made") && text.contains(", 0 failed\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(crate) struct InstallArgs {
     /// The release, where there is more than one: v1.34.5+k3s1, or the component that has it
     #[arg(long, value_name = "NAME")]
     pub(crate) release: Option<String>,
-    /// How long k3s, and each wave of charts, may take to be ready
+    /// How long k3s, each wave of charts, and in the end the cluster as a whole, may take to be well
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
     pub(crate) wait: Duration,
     /// Install k3s alone, and none of the charts and manifests

@@ -1,19 +1,20 @@
 //! `airlock health`: whether the cluster does what it was installed for.
 
-mod content;
+pub(super) mod content;
+mod settled;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use airlock_health::{
-    Access, AccessError, CHECKS, Client, Expected, Probe, Question, Report, Status, ThisNode, check, select,
-};
+use airlock_health::{Access, AccessError, CHECKS, Client, Expected, Probe, Question, ThisNode, select};
 use airlock_node::{Node, Runner};
+use airlock_spec::site::Site;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub(super) use self::settled::settled;
+use super::node_name::node_name;
 use crate::args::{Global, HealthArgs};
 use crate::cluster::kubeconfig::{Access as ClusterAccess, Kubeconfig};
 use crate::failure::{Exit, Failure, Result};
@@ -23,8 +24,6 @@ use crate::{clock, files, interrupt, print, sites};
 const MAX_KUBECONFIG: u64 = 4 << 20;
 /// Where k3s is on a node.
 const K3S: &str = "/usr/local/bin/k3s";
-/// The time between two looks with `--wait`.
-const BETWEEN: Duration = Duration::from_secs(5);
 /// What one probe may take.
 const PROBE: Duration = Duration::from_mins(3);
 /// What a command on the node may take; a snapshot of a large etcd is the slowest.
@@ -51,19 +50,21 @@ pub(crate) fn run(args: &HealthArgs, global: &Global) -> Result {
     let question = Question {
         expected,
         selection,
-        this: this_node(args)?,
+        this: this_node(args.node_name.as_deref(), site.as_ref())?,
         probe: args.probe.then(|| probe(args)).transpose()?,
         now: clock::timestamp().as_second(),
     };
-    let (report, is_stopped) =
-        interrupt::serving(async { asked(access, question, args.wait, global).await })?;
-    if is_stopped {
-        return Err(Failure {
-            exit: Exit::Interrupted,
-            error: anyhow::anyhow!("interrupted"),
-            hint: None,
-        });
-    }
+    let report = interrupt::serving(async {
+        // The client starts what it needs when it is made.
+        let client = client(access)?;
+        settled(&client, &question, args.wait, interrupt::requested, global)
+            .await
+            .ok_or_else(|| Failure {
+                exit: Exit::Interrupted,
+                error: anyhow::anyhow!("interrupted"),
+                hint: None,
+            })
+    })?;
     print::result(global, &report, || report.text())?;
     match report.summary.fail {
         0 => Ok(()),
@@ -95,60 +96,16 @@ fn list(global: &Global) -> Result {
     })
 }
 
-/// Checks once, or with `wait` until nothing fails; probes only then, since they change something.
-async fn asked(
-    access: Access,
-    question: Question,
-    wait: Option<Duration>,
-    global: &Global,
-) -> Result<(Report, bool)> {
-    let client = Client::new(access).map_err(|error| {
+/// The client of a cluster.
+fn client(access: Access) -> Result<Client> {
+    Client::new(access).map_err(|error| {
         let hint = match &error {
             AccessError::Authority => "`certificate-authority-data` is a PEM file in base64",
             AccessError::Identity => "certificate and key must be PEM, and belong together",
             AccessError::Server(_) => "it is written as https://HOST:6443",
         };
         Failure::from(error).hint(hint)
-    })?;
-    let is_stopped = AtomicBool::new(false);
-    let stop = || async {
-        interrupt::requested().await;
-        is_stopped.store(true, Ordering::SeqCst);
-    };
-    if let Some(wait) = wait {
-        let start = Instant::now();
-        let mut before = Vec::new();
-        let looking = Question {
-            probe: None,
-            ..question.clone()
-        };
-        loop {
-            let report = check(&client, &looking, &mut |_| {}, stop()).await;
-            let bad: Vec<&str> = report
-                .checks
-                .iter()
-                .filter(|finding| finding.status == Status::Fail)
-                .map(|finding| finding.id)
-                .collect();
-            if is_stopped.load(Ordering::SeqCst) || bad.is_empty() || start.elapsed() >= wait {
-                break;
-            }
-            if bad != before {
-                print::note(global, &format!("waiting: {}", bad.join(", ")));
-            }
-            before = bad;
-            tokio::select! {
-                () = tokio::time::sleep(BETWEEN.min(wait.saturating_sub(start.elapsed()))) => {}
-                () = stop() => {}
-            }
-        }
-    }
-    let report = if is_stopped.load(Ordering::SeqCst) {
-        Report::default()
-    } else {
-        check(&client, &question, &mut |_| {}, stop()).await
-    };
-    Ok((report, is_stopped.load(Ordering::SeqCst)))
+    })
 }
 
 pub(super) fn access(path: &Path) -> Result<Access> {
@@ -180,15 +137,16 @@ pub(super) fn access(path: &Path) -> Result<Access> {
 }
 
 /// This machine as a node of the cluster, where k3s is on it.
-fn this_node(args: &HealthArgs) -> Result<Option<ThisNode>> {
+pub(super) fn this_node(name: Option<&str>, site: Option<&Site>) -> Result<Option<ThisNode>> {
     if !Path::new(K3S).exists() {
         return Ok(None);
     }
-    let name = match &args.node_name {
-        Some(name) => name.clone(),
-        None => files::read_text("the host name", Path::new("/proc/sys/kernel/hostname"), 4096)?
-            .trim()
-            .to_ascii_lowercase(),
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None => match node_name(site)? {
+            Some(name) => name,
+            None => return Ok(None),
+        },
     };
     Ok(Some(ThisNode {
         name,

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
     let root = node.root();
     std::fs::create_dir_all(root)
         .with_context(|| format!("the folder for the tree could not be made: {}", root.display()))?;
-    let lines = interrupt::watched(|stop| {
+    let (lines, health) = interrupt::watched(|stop| {
         let mut watch = Watch::new(global, stop);
         let mut lines = Vec::new();
         let mut journal = Journal::open(&node).map_err(failed)?.stopped_by(Arc::clone(stop));
@@ -126,9 +126,10 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
                 cluster.deployed(wave)?;
             }
         }
-        Ok(lines)
+        let health = cluster.map(|cluster| cluster.healthy(&asked)).transpose()?;
+        Ok((lines, health))
     })?;
-    let report = Report::done(&title, lines);
+    let report = Report::done(&title, lines, health);
     print::result(global, &report, || report.text())
 }
 

@@ -19,6 +19,7 @@ mod inventory;
 mod keygen;
 mod lock;
 mod ls;
+mod node_name;
 mod outdated;
 mod preflight;
 mod receipts;

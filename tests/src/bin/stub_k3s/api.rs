@@ -8,6 +8,7 @@ use airlock_tests::https::{Connection, Https, Identity};
 use serde_json::{Value, json};
 
 use crate::helm::{self, Shared};
+use crate::record::FOLDER;
 use crate::settings::Settings;
 use crate::state::NODE_ID;
 
@@ -120,13 +121,15 @@ fn architecture() -> &'static str {
 }
 
 fn deployments() -> Vec<Value> {
+    let down = std::fs::read_to_string(format!("{FOLDER}/down")).unwrap_or_default();
     let deployment = |name: &&str| {
+        let is_up = down.trim() != *name;
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": name, "namespace": "kube-system"},
             "spec": {"replicas": 1},
-            "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1,
-                "conditions": [{"type": "Available", "status": "True"}]},
+            "status": {"replicas": 1, "readyReplicas": u8::from(is_up), "availableReplicas": u8::from(is_up),
+                "conditions": [{"type": "Available", "status": if is_up { "True" } else { "False" }}]},
         })
     };
     ["coredns", "local-path-provisioner", "metrics-server", "traefik"]

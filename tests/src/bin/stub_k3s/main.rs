@@ -3,7 +3,7 @@
 //! It reads the configuration of k3s and refuses what k3s would refuse or pass over, reads the archives of images, makes the files that
 //! k3s makes, tells systemd that it is ready, and answers a little of the API. Every start is written down in
 //! `/run/stub-k3s/starts`, every other command in `/run/stub-k3s/calls`. The file `/run/stub-k3s/fail` makes it fail: `exit` at
-//! once, `hang` before it is ready, `crash` after. What becomes of charts is in `helm.rs`.
+//! once, `hang` before it is ready, `crash` after; `/run/stub-k3s/down` names a deployment that does not run. What becomes of charts is in `helm.rs`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

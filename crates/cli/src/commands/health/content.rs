@@ -22,12 +22,17 @@ pub(super) fn read(
     global: &Global,
     expected: &mut Expected,
 ) -> Result {
-    let contents = Contents::new(Arc::new(opened::open(
-        path,
-        trust,
-        "compared",
-        Verify::Signatures,
-    )?));
+    let view = opened::open(path, trust, "compared", Verify::Signatures)?;
+    of(&Contents::new(Arc::new(view)), site, global, expected)
+}
+
+/// Adds what is in a store or bundle.
+pub(in crate::commands) fn of(
+    contents: &Contents<Opened>,
+    site: Option<&Site>,
+    global: &Global,
+    expected: &mut Expected,
+) -> Result {
     let view = &**contents.view();
     let held = Held::read(view).map_err(Failure::no)?;
     let mut images: Vec<Image> = held
@@ -60,7 +65,7 @@ pub(super) fn read(
         expected.k3s = Some(one.release.clone());
     }
     match site {
-        Some(site) => match written(&contents, site) {
+        Some(site) => match written(contents, site) {
             Ok(releases) => expected.releases = releases,
             Err(failure) => {
                 print::note(

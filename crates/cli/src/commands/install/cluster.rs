@@ -4,23 +4,24 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use airlock_health::{Awaited, Client, Patience, WaitError, retry, wait};
+use airlock_health::{
+    Awaited, Client, Expected, Patience, Question, Selection, Status, Summary, WaitError, retry, wait,
+};
 use airlock_installer::charts::Wave;
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 
+use super::Asked;
 use super::charts::expected;
 use crate::args::Global;
-use crate::commands::health;
+use crate::commands::health::{self, content};
+use crate::commands::node_name::node_name;
 use crate::failure::{Failure, Result};
-use crate::{files, interrupt, print};
+use crate::opened::Opened;
+use crate::{clock, interrupt, print};
 
 /// Where k3s writes the access of root.
 const KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
-/// Where k3s keeps what `with-node-id` adds to the name of the node.
-const NODE_ID: &str = "/etc/rancher/node/id";
-const HOST_NAME: &str = "/proc/sys/kernel/hostname";
-const MAX_NAME: u64 = 4096;
 /// The time between two looks.
 const BETWEEN: Duration = Duration::from_secs(2);
 
@@ -65,26 +66,24 @@ impl<'a> Cluster<'a> {
         }])
     }
 
-    /// The name under which k3s registers this machine (`pkg/agent/config` of k3s).
+    /// k3s writes a part of the name when its agent starts, some time after the API server.
     fn node_name(&self, site: &Site) -> Result<String> {
-        let name = match option(site, "node-name") {
-            Some(name) => name.to_owned(),
-            None => files::read_text("the host name", Path::new(HOST_NAME), MAX_NAME)?,
-        };
-        let name = name.trim().to_ascii_lowercase();
-        if site.cluster.config.get("with-node-id") != Some(&true.into()) {
-            return Ok(name);
-        }
-        // k3s writes it when its agent starts, some time after the API server.
         let until = Instant::now() + self.patience;
-        while !Path::new(NODE_ID).exists() && Instant::now() < until {
+        loop {
+            if let Some(name) = node_name(Some(site))? {
+                return Ok(name);
+            }
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupt::interrupted());
             }
+            if Instant::now() > until {
+                return Err(Failure::no(anyhow::anyhow!(
+                    "k3s has not given this node a number within {} s, which `with-node-id` asks for",
+                    self.patience.as_secs()
+                )));
+            }
             std::thread::sleep(Duration::from_millis(200));
         }
-        let id = files::read_text("the node's own number", Path::new(NODE_ID), MAX_NAME)?;
-        Ok(format!("{name}-{}", id.trim()))
     }
 
     /// Waits until the releases of a wave are deployed.
@@ -109,18 +108,13 @@ impl<'a> Cluster<'a> {
             all: self.patience,
             between: BETWEEN,
         };
-        let stopped = async {
-            while !self.stop.load(Ordering::Relaxed) {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
         let mut tell = |progress: airlock_health::Progress| {
             print::note(self.global, &format!("  {}: {}", progress.what, progress.state));
         };
         let result = self.runtime.block_on(async {
             tokio::select! {
                 result = wait(&self.client, what, patience, &mut tell) => Some(result),
-                () = stopped => None,
+                () = self.stopped() => None,
             }
         });
         match result {
@@ -138,6 +132,56 @@ impl<'a> Cluster<'a> {
                 Err(Failure::no(error).hint(hint))
             }
         }
+    }
+
+    async fn stopped(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Checks that the cluster does what it was installed for, again until nothing fails.
+    pub(super) fn healthy(&self, asked: &Asked<'_, Opened>) -> Result<Summary> {
+        let site = Some(asked.site);
+        let mut expected = Expected::of_site(asked.site);
+        content::of(asked.contents, site, self.global, &mut expected)?;
+        expected.k3s = Some(asked.release.release.clone());
+        if asked.args.no_charts {
+            expected.releases.clear();
+        }
+        let question = Question {
+            expected,
+            selection: Selection::default(),
+            this: health::this_node(None, site)?,
+            probe: None,
+            now: clock::timestamp().as_second(),
+        };
+        let settled = health::settled(
+            &self.client,
+            &question,
+            Some(self.patience),
+            || self.stopped(),
+            self.global,
+        );
+        let report = self
+            .runtime
+            .block_on(settled)
+            .ok_or_else(interrupt::interrupted)?;
+        let mut bad = Vec::new();
+        for finding in &report.checks {
+            if finding.status == Status::Fail {
+                print::note(self.global, &format!("{}: {}", finding.id, finding.evidence));
+                bad.push(finding.id);
+            }
+        }
+        if bad.is_empty() {
+            return Ok(report.summary);
+        }
+        Err(Failure::no(anyhow::anyhow!(
+            "it is installed, and the cluster is not well: {}",
+            bad.join(", ")
+        ))
+        .hint("`airlock health` tells more, and what to do"))
     }
 }
 

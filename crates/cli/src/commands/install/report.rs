@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use airlock_health::Summary;
 use airlock_node::{Change, Outcome};
 use serde::Serialize;
 
@@ -14,6 +15,9 @@ pub(super) struct Report {
     /// How many changes were made.
     made: usize,
     changes: Vec<Line>,
+    /// How the cluster is afterwards, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<Summary>,
 }
 
 /// A change.
@@ -40,16 +44,17 @@ impl Report {
             .map(|(change, outcome)| Line::new(change, *outcome));
         Self {
             dry_run: true,
-            ..Self::done(what, lines.collect())
+            ..Self::done(what, lines.collect(), None)
         }
     }
 
-    pub(super) fn done(what: &str, changes: Vec<Line>) -> Self {
+    pub(super) fn done(what: &str, changes: Vec<Line>, health: Option<Summary>) -> Self {
         Self {
             what: what.to_owned(),
             dry_run: false,
             made: changes.iter().filter(|line| line.outcome == "made").count(),
             changes,
+            health,
         }
     }
 
@@ -85,6 +90,9 @@ impl Report {
                 format!(", {later} only on a running machine")
             }
         );
+        if let Some(health) = &self.health {
+            let _ = writeln!(out, "health: {health}");
+        }
         out
     }
 }
