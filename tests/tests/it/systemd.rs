@@ -130,6 +130,22 @@ impl Machine {
     }
 }
 
+/// Gives a host what k3s wants of a machine, and hosts have not: a default route, and a file system for its data that
+/// another can be laid over.
+fn outfit(host: &Host) {
+    host.succeed(&["mkdir", "-p", "/var/lib/rancher"]);
+    host.succeed(&["mount", "-t", "tmpfs", "none", "/var/lib/rancher"]);
+    for words in [
+        "link add out type veth peer name far",
+        "link set far up",
+        "link set out up",
+        "addr add 203.0.113.254/31 dev out",
+        "route replace default via 203.0.113.255 dev out",
+    ] {
+        host.succeed(&[&["ip"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
+    }
+}
+
 fn said(output: &Output) -> String {
     format!("{}\n{}\n{}", output.status, output.stdout(), output.stderr())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use airlock_tests::command::run_within;
 use airlock_tests::peer;
 
-use super::{LIMIT, Machine, said, succeeds};
+use super::{LIMIT, Machine, outfit, said, succeeds};
 
 #[test]
 fn a_machine_that_is_not_ready_is_left_alone() {
@@ -80,17 +80,7 @@ fn a_machine_that_is_not_ready_is_left_alone() {
     // One that is as it should be is not kept waiting.
     fs::remove_file(unit).unwrap();
     host.succeed(&["systemctl", "daemon-reload"]);
-    host.succeed(&["mkdir", "-p", "/var/lib/rancher"]);
-    host.succeed(&["mount", "-t", "tmpfs", "none", "/var/lib/rancher"]);
-    for words in [
-        "link add out type veth peer name far",
-        "link set far up",
-        "link set out up",
-        "addr add 203.0.113.254/31 dev out",
-        "route replace default via 203.0.113.255 dev out",
-    ] {
-        host.succeed(&[&["ip"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
-    }
+    outfit(host);
     succeeds(&install(&[]));
     succeeds(&machine.uninstall());
 }

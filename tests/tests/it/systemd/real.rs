@@ -10,12 +10,32 @@ use std::time::Duration;
 use airlock_tests::Host;
 use airlock_tests::command::{run_within, succeed};
 use airlock_tests::peer;
+use serde_json::Value;
 
-use super::release::{Offer, Release};
-use super::succeeds;
+use super::release::{IMAGES, Offer, Release};
+use super::{outfit, succeeds};
 
 /// What a first start may take, with the import of all images.
 const LIMIT: Duration = Duration::from_mins(15);
+
+/// The images of the archive that k3s publishes, as the list beside it names them.
+fn images_in(archive: &[u8]) -> Vec<&'static str> {
+    let tar = ruzstd::decoding::StreamingDecoder::new(archive).unwrap();
+    let mut tar = tar::Archive::new(tar);
+    let manifest = tar
+        .entries()
+        .unwrap()
+        .map(Result::unwrap)
+        .find(|entry| entry.path().unwrap().as_os_str() == "manifest.json")
+        .expect("an archive of images has a manifest.json");
+    let manifest: Value = serde_json::from_reader(manifest).unwrap();
+    let images = manifest.as_array().into_iter().flatten();
+    let names = images.filter_map(|image| image["RepoTags"].as_array()).flatten();
+    names
+        .filter_map(Value::as_str)
+        .map(|name| &*name.trim_start_matches("docker.io/").to_owned().leak())
+        .collect()
+}
 
 #[test]
 fn a_real_k3s_becomes_a_healthy_node() {
@@ -28,16 +48,22 @@ fn a_real_k3s_becomes_a_healthy_node() {
     let said = succeed(Command::new(&path).arg("--version")).stdout();
     let version = said.split_whitespace().nth(2).unwrap().to_owned();
     let has_images = archive.is_some();
+    // Without the archive, images of ours have the names of some of them; nothing is started from them.
+    let images = match &archive {
+        Some(bytes) => images_in(bytes),
+        None => IMAGES.into(),
+    };
     let release = Release::build(&Offer {
         version,
         binary: fs::read(&path).unwrap(),
         archive,
-        images: Vec::new(),
+        images,
         charts: Vec::new(),
         packages: None,
     });
     let Some(host) = Host::start() else { return };
     release.share(&host.share());
+    outfit(&host);
     let disable = if has_images {
         "[]"
     } else {
