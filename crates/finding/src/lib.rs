@@ -22,6 +22,6 @@ mod outcome;
 mod selection;
 mod text;
 
-pub use outcome::{Finding, Outcome, Status};
+pub use outcome::{Finding, Outcome, Status, failing};
 pub use selection::{Selection, UnknownCheck, group};
 pub use text::{Summary, text};

@@ -153,6 +153,11 @@ fn one_line(text: &str) -> String {
     out
 }
 
+/// Those that are not well.
+pub fn failing<X>(findings: &[Finding<X>]) -> impl Iterator<Item = &Finding<X>> {
+    findings.iter().filter(|finding| finding.status == Status::Fail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ mod object;
 mod probe;
 mod wait;
 
-pub use airlock_finding::{Finding, Selection, Status, Summary, UnknownCheck};
+pub use airlock_finding::{Finding, Selection, Status, Summary, UnknownCheck, failing};
 pub use checks::{Question, check};
 pub use client::{Access, AccessError, AskError, Client};
 pub use expected::{Expected, Image, Release};

@@ -41,19 +41,6 @@ impl Machine {
         self.os.distro().unwrap_or_else(|| "unknown".to_owned())
     }
 
-    /// As Debian calls its architecture (deb-architecture(7)); `None` where Debian has none.
-    pub fn debian_architecture(&self) -> Option<&'static str> {
-        match self.platform.architecture() {
-            "amd64" => Some("amd64"),
-            "arm64" => Some("arm64"),
-            "arm" => Some("armhf"),
-            "riscv64" => Some("riscv64"),
-            "s390x" => Some("s390x"),
-            "ppc64le" => Some("ppc64el"),
-            _ => None,
-        }
-    }
-
     /// The machine of a node: its files tell most; of a tree, what it does not tell is what this binary was made for,
     /// and systemd.
     pub fn of(node: &Node) -> Result<Self, MachineError> {

@@ -51,42 +51,41 @@ pub fn clear(data: &Path) -> Cleared {
     cleared
 }
 
+/// Every process, with its folder in `/proc`.
+fn all(proc: &Path) -> impl Iterator<Item = (Pid, PathBuf)> {
+    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        Some((Pid::from_raw(pid)?, entry.path()))
+    })
+}
+
 /// Shims that keep the containers of this data folder: they are of the programs that k3s has unpacked there.
 fn processes(proc: &Path, data: &Path) -> Vec<Pid> {
     let programs = data.join("data");
-    let Ok(entries) = fs::read_dir(proc) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let line = fs::read(entry.path().join("cmdline")).ok()?;
+    all(proc)
+        .filter_map(|(pid, folder)| {
+            let line = fs::read(folder.join("cmdline")).ok()?;
             let program = line.split(|byte| *byte == 0).next()?;
             let program = Path::new(std::str::from_utf8(program).ok()?);
             let is_shim = program.starts_with(&programs)
                 && program
                     .file_name()
                     .is_some_and(|name| name.to_string_lossy().starts_with("containerd-shim"));
-            is_shim.then(|| Pid::from_raw(pid)).flatten()
+            is_shim.then_some(pid)
         })
         .collect()
 }
 
 /// The processes of the machine, each with the one that started it, or that took it over.
 fn parents(proc: &Path) -> Vec<(Pid, Pid)> {
-    let Ok(entries) = fs::read_dir(proc) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+    all(proc)
+        .filter_map(|(pid, folder)| {
             // Behind the name, which may hold anything, stand the state and the parent.
-            let stat = fs::read(entry.path().join("stat")).ok()?;
+            let stat = fs::read(folder.join("stat")).ok()?;
             let stat = String::from_utf8_lossy(&stat);
             let parent = stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()?;
-            Some((Pid::from_raw(pid)?, Pid::from_raw(parent)?))
+            Some((pid, Pid::from_raw(parent)?))
         })
         .collect()
 }

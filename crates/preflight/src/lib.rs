@@ -43,7 +43,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use airlock_finding::{Selection, Status, Summary, UnknownCheck};
+pub use airlock_finding::{Selection, Status, Summary, UnknownCheck, failing};
 pub use check::{Check, Finding, Repair};
 pub use context::{Clock, Context, DATA_DIR, Need, NotBefore, Role, Settings};
 pub use fixes::FIXED_BY;

@@ -35,6 +35,15 @@ const TREE: [&str; 9] = [
     "/run/k3s",
     "/run/flannel",
 ];
+/// What makes a host a server.
+const INSTALL: [&str; 6] = [
+    "install",
+    "/srv/share/store",
+    "--role",
+    "server",
+    "--config",
+    "/srv/share/site.yaml",
+];
 const SITE: &str = "apiVersion: airlock.dev/v1\nkind: Site\nmetadata: {name: edge}\n\
     hosts: {10.99.0.5: [registry.site]}\ncluster:\n  tokenFile: token\n  tlsSan: [k3s.site]\n";
 
@@ -83,16 +92,8 @@ impl Machine {
     }
 
     fn install_command(&self, more: &[&str]) -> Command {
-        let words = [
-            "install",
-            "/srv/share/store",
-            "--role",
-            "server",
-            "--config",
-            "/srv/share/site.yaml",
-        ];
         // A host has neither a default route nor a file system that another can be laid over.
-        self.airlock(&[&words[..], &["--no-preflight"], more].concat())
+        self.airlock(&[&INSTALL[..], &["--no-preflight"], more].concat())
     }
 
     fn install(&self, more: &[&str]) -> Output {

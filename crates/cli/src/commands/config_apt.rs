@@ -5,7 +5,7 @@ use std::path::Path;
 use airlock_content::GenerationView;
 use airlock_ospkg::deb::repository::{ClientKey, client_sources};
 use airlock_registry::client_config::{Files, Mirror};
-use airlock_registry::offers;
+use airlock_registry::{Offer, offers};
 use airlock_store::Store;
 
 use crate::args::ConfigArgs;
@@ -20,11 +20,6 @@ pub(crate) fn files(args: &ConfigArgs, mirror: &Mirror) -> Result<Files> {
         ))
         .hint("add --from STORE"));
     };
-    of_store(path, mirror, args.ca.as_deref())
-}
-
-/// The same for the store in this folder.
-pub(crate) fn of_store(path: &Path, mirror: &Mirror, ca: Option<&Path>) -> Result<Files> {
     let store = Store::open(path)?;
     let offers = offers(&store, &*store.generation()?)?;
     if offers.is_empty() {
@@ -33,6 +28,16 @@ pub(crate) fn of_store(path: &Path, mirror: &Mirror, ca: Option<&Path>) -> Resul
                 .hint("`airlock ls` lists what it holds"),
         );
     }
+    of_offers(path, offers, mirror, args.ca.as_deref())
+}
+
+/// The same for some of what the store in this folder has.
+pub(crate) fn of_offers(
+    path: &Path,
+    offers: impl IntoIterator<Item = (String, Offer)>,
+    mirror: &Mirror,
+    ca: Option<&Path>,
+) -> Result<Files> {
     let key = repository_key::public_of_store(path)?;
     let mut files = Files::new();
     for (distro, offer) in offers {

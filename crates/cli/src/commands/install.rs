@@ -13,7 +13,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use airlock_content::GenerationView;
 use airlock_installer::{
     Contents, ContentsError, LeafError, Machine, PlanError, Role, Secrets, Wanted, leaves, plan,
 };
@@ -27,7 +26,7 @@ use self::report::{Line, Report};
 use self::watch::Watch;
 use crate::args::{Global, Init, InstallArgs, NodeRole};
 use crate::failure::{Failure, Result};
-use crate::opened::{self, Verify};
+use crate::opened::{self, Opened, Verify};
 use crate::{interrupt, print, sites};
 
 /// The name under which changes stand in the journal.
@@ -126,7 +125,9 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
                 cluster.deployed(wave)?;
             }
         }
-        let health = cluster.map(|cluster| cluster.healthy(&asked)).transpose()?;
+        let health = cluster
+            .map(|cluster| cluster.healthy(&asked, &waves))
+            .transpose()?;
         Ok((lines, health))
     })?;
     let report = Report::done(&title, lines, health);
@@ -134,11 +135,11 @@ pub(crate) fn run(args: &InstallArgs, global: &Global) -> Result {
 }
 
 /// Everything that a plan is made of.
-struct Asked<'a, V> {
+struct Asked<'a> {
     args: &'a InstallArgs,
     global: &'a Global,
     role: Role,
-    contents: &'a Contents<V>,
+    contents: &'a Contents<Opened>,
     release: &'a K3sRelease,
     site: &'a Site,
     node: &'a Node,
@@ -147,7 +148,7 @@ struct Asked<'a, V> {
 }
 
 /// The plan for this node.
-fn changes<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result<Vec<Change>> {
+fn changes(asked: &Asked<'_>) -> Result<Vec<Change>> {
     let Asked {
         args,
         contents,

@@ -11,19 +11,16 @@ use std::time::SystemTime;
 
 use airlock_node::{Change, Event, Journal, Node, Outcome};
 use airlock_preflight::{
-    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, Status, run as run_checks, select,
+    CHECKS, Context, FIXED_BY, Host, Report, Role, Selection, Settings, failing, run as run_checks, select,
 };
 use serde::Serialize;
 
 use self::mirror::SiteMirror;
 use self::needs::Content;
-use super::install::failed;
+use super::install::{BY, failed};
 use crate::args::{Global, NodeRole, PreflightArgs};
 use crate::failure::{Failure, Result};
 use crate::{print, sites};
-
-/// In whose name an installation is in the journal.
-const INSTALLED_BY: &str = "install";
 
 /// The report, with what was repaired.
 #[derive(Serialize)]
@@ -81,20 +78,10 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
     if report.is_good() {
         return Ok(());
     }
-    let failed: Vec<&str> = report
-        .checks
-        .iter()
-        .filter(|finding| finding.status == Status::Fail)
-        .map(|finding| finding.id)
-        .collect();
-    let failure = Failure::no(anyhow::anyhow!(
-        "k3s will not run well here: {}",
-        failed.join(", ")
-    ));
-    let can_fix = report
-        .checks
-        .iter()
-        .any(|finding| finding.status == Status::Fail && finding.extra.fixable);
+    let bad: Vec<_> = failing(&report.checks).collect();
+    let ids: Vec<&str> = bad.iter().map(|finding| finding.id).collect();
+    let failure = Failure::no(anyhow::anyhow!("k3s will not run well here: {}", ids.join(", ")));
+    let can_fix = bad.iter().any(|finding| finding.extra.fixable);
     Err(if can_fix && !args.fix {
         failure.hint("--fix repairs some of it, and --fix --dry-run tells what that would change; what is meant to be so is left out with --skip ID")
     } else {
@@ -104,7 +91,12 @@ pub(crate) fn run(args: &PreflightArgs, global: &Global) -> Result {
 
 fn check(args: &PreflightArgs, settings: &Settings, selection: &Selection) -> Report {
     let host = args.root.as_ref().map_or_else(Host::machine, Host::tree);
-    let context = Arc::new(Context::new(host, settings.clone()));
+    run_on(host, settings.clone(), selection)
+}
+
+/// Runs checks on a machine or a tree, and writes down what they come to.
+pub(super) fn run_on(host: Host, settings: Settings, selection: &Selection) -> Report {
+    let context = Arc::new(Context::new(host, settings));
     run_checks(&context, selection, &mut |finding| {
         tracing::debug!(id = finding.id, status = finding.status.as_str(), "checked");
     })
@@ -121,8 +113,7 @@ fn settings(args: &PreflightArgs, node: &Node, global: &Global) -> Result<Settin
         .or_else(|| site.as_ref().map(|site| site.cluster.data_dir.clone()))
         .unwrap_or_else(|| PathBuf::from(airlock_preflight::DATA_DIR));
     let mirror = SiteMirror::new(args.mirror.as_ref(), args.ca.as_deref(), site.as_ref())?;
-    let is_installed =
-        Journal::read(node).is_ok_and(|journal| journal.changes().any(|(by, _)| by == INSTALLED_BY));
+    let is_installed = Journal::read(node).is_ok_and(|journal| journal.changes().any(|(by, _)| by == BY));
     Ok(Settings {
         role: match args.role {
             NodeRole::Server => Role::Server,

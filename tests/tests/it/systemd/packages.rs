@@ -12,7 +12,7 @@ use airlock_tests::{Host, peer, shared};
 
 use super::authority;
 use super::release::{self, Offer, Release, Wish};
-use super::{LIMIT, TREE, said, succeeds};
+use super::{INSTALL, LIMIT, TREE, said, succeeds};
 
 const PACKAGE: &str = "airlock-probe";
 const NEEDED: &str = "airlock-probe-data";
@@ -198,15 +198,7 @@ fn a_mirror_that_wants_a_password_is_asked_with_it() {
              auth: {{username: node, passwordFile: password}}}}\n"
         ),
     );
-    let install = [
-        "install",
-        "/srv/share/store",
-        "--role",
-        "server",
-        "--config",
-        "/srv/share/site.yaml",
-        "--no-preflight",
-    ];
+    let install = [&INSTALL[..], &["--no-preflight"]].concat();
     write(&host, "password", "another");
     let refused = run(&host, &install);
     assert!(!refused.status.success(), "{}", said(&refused));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use airlock_tests::command::run_within;
 use airlock_tests::peer;
 
-use super::{LIMIT, Machine, outfit, said, succeeds};
+use super::{INSTALL, LIMIT, Machine, outfit, said, succeeds};
 
 #[test]
 fn a_machine_that_is_not_ready_is_left_alone() {
@@ -35,16 +35,8 @@ fn a_machine_that_is_not_ready_is_left_alone() {
     host.succeed(&["systemctl", "daemon-reload"]);
     let before = machine.snapshot();
     let install = |more: &[&str]| {
-        let words = [
-            "install",
-            "/srv/share/store",
-            "--role",
-            "server",
-            "--config",
-            "/srv/share/site.yaml",
-        ];
         run_within(
-            &mut machine.airlock(&[&words, more].concat()),
+            &mut machine.airlock(&[&INSTALL[..], more].concat()),
             Stdio::null(),
             LIMIT,
         )

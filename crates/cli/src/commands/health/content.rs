@@ -23,16 +23,14 @@ pub(super) fn read(
     expected: &mut Expected,
 ) -> Result {
     let view = opened::open(path, trust, "compared", Verify::Signatures)?;
-    of(&Contents::new(Arc::new(view)), site, global, expected)
+    let contents = Contents::new(Arc::new(view));
+    let held = of(&contents, expected)?;
+    expected.releases = releases(&contents, &held, site, global);
+    Ok(())
 }
 
-/// Adds what is in a store or bundle.
-pub(in crate::commands) fn of(
-    contents: &Contents<Opened>,
-    site: Option<&Site>,
-    global: &Global,
-    expected: &mut Expected,
-) -> Result {
+/// Adds the images and the release of k3s in a store or bundle.
+pub(in crate::commands) fn of(contents: &Contents<Opened>, expected: &mut Expected) -> Result<Held> {
     let view = &**contents.view();
     let held = Held::read(view).map_err(Failure::no)?;
     let mut images: Vec<Image> = held
@@ -64,28 +62,34 @@ pub(in crate::commands) fn of(
     if let [one] = &releases[..] {
         expected.k3s = Some(one.release.clone());
     }
-    match site {
-        Some(site) => match written(contents, site) {
-            Ok(releases) => expected.releases = releases,
-            Err(failure) => {
-                print::note(
-                    global,
-                    &format!(
-                        "note: whether the charts are as this site.yaml has them is not checked: {:#}",
-                        failure.error
-                    ),
-                );
-                expected.releases = carried(&held, |name| {
-                    site.charts
-                        .iter()
-                        .all(|chart| chart.release != name || chart.enabled)
-                });
-            }
-        },
-        // With another site they would be other charts, so that no more than their names is known.
-        None => expected.releases = carried(&held, |_| true),
-    }
-    Ok(())
+    Ok(held)
+}
+
+/// The releases that are installed from a store or bundle.
+pub(in crate::commands) fn releases(
+    contents: &Contents<Opened>,
+    held: &Held,
+    site: Option<&Site>,
+    global: &Global,
+) -> Vec<Release> {
+    // With another site they would be other charts, so that no more than their names is known.
+    let Some(site) = site else {
+        return carried(held, |_| true);
+    };
+    written(contents, site).unwrap_or_else(|failure| {
+        print::note(
+            global,
+            &format!(
+                "note: whether the charts are as this site.yaml has them is not checked: {:#}",
+                failure.error
+            ),
+        );
+        carried(held, |name| {
+            site.charts
+                .iter()
+                .all(|chart| chart.release != name || chart.enabled)
+        })
+    })
 }
 
 /// The releases as `airlock install` writes them.

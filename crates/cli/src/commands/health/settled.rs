@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use airlock_health::{Client, Question, Report, Status, check};
+use airlock_health::{Client, Question, Report, check, failing};
 
 use crate::args::Global;
 use crate::print;
@@ -37,12 +37,7 @@ pub(in crate::commands) async fn settled<F: Future<Output = ()> + Send>(
             if is_stopped.load(Ordering::SeqCst) {
                 return None;
             }
-            let bad: Vec<&str> = report
-                .checks
-                .iter()
-                .filter(|finding| finding.status == Status::Fail)
-                .map(|finding| finding.id)
-                .collect();
+            let bad: Vec<&str> = failing(&report.checks).map(|finding| finding.id).collect();
             let is_over = bad.is_empty() || start.elapsed() >= wait;
             if is_over && question.probe.is_none() {
                 return Some(report);

@@ -5,19 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_health::{
-    Awaited, Client, Expected, Patience, Question, Selection, Status, Summary, WaitError, retry, wait,
+    Awaited, Client, Expected, Patience, Question, Selection, Summary, WaitError, failing, retry, wait,
 };
 use airlock_installer::charts::Wave;
 use airlock_spec::k3s::K3sRelease;
 use airlock_spec::site::Site;
 
-use super::Asked;
-use super::charts::expected;
+use super::{Asked, charts};
 use crate::args::Global;
 use crate::commands::health::{self, content};
 use crate::commands::node_name::node_name;
 use crate::failure::{Failure, Result};
-use crate::opened::Opened;
 use crate::{clock, interrupt, print};
 
 /// Where k3s writes the access of root.
@@ -88,7 +86,7 @@ impl<'a> Cluster<'a> {
 
     /// Waits until the releases of a wave are deployed.
     pub(super) fn deployed(&self, wave: &Wave) -> Result {
-        let releases: Vec<_> = wave.releases.iter().map(expected).collect();
+        let releases: Vec<_> = wave.releases.iter().map(charts::expected).collect();
         // Whoever runs the command again has mended something.
         for name in self.runtime.block_on(retry(&self.client, &releases)) {
             print::note(
@@ -141,13 +139,17 @@ impl<'a> Cluster<'a> {
     }
 
     /// Checks that the cluster does what it was installed for, again until nothing fails.
-    pub(super) fn healthy(&self, asked: &Asked<'_, Opened>) -> Result<Summary> {
+    pub(super) fn healthy(&self, asked: &Asked<'_>, waves: &[Wave]) -> Result<Summary> {
         let site = Some(asked.site);
         let mut expected = Expected::of_site(asked.site);
-        content::of(asked.contents, site, self.global, &mut expected)?;
+        let held = content::of(asked.contents, &mut expected)?;
         expected.k3s = Some(asked.release.release.clone());
-        if asked.args.no_charts {
-            expected.releases.clear();
+        if asked.site.cluster.server.is_none() {
+            let releases = waves.iter().flat_map(|wave| &wave.releases);
+            expected.releases = releases.map(charts::expected).collect();
+        } else if !asked.args.no_charts {
+            // Others have installed them.
+            expected.releases = content::releases(asked.contents, &held, site, self.global);
         }
         let question = Question {
             expected,
@@ -168,11 +170,9 @@ impl<'a> Cluster<'a> {
             .block_on(settled)
             .ok_or_else(interrupt::interrupted)?;
         let mut bad = Vec::new();
-        for finding in &report.checks {
-            if finding.status == Status::Fail {
-                print::note(self.global, &format!("{}: {}", finding.id, finding.evidence));
-                bad.push(finding.id);
-            }
+        for finding in failing(&report.checks) {
+            print::note(self.global, &format!("{}: {}", finding.id, finding.evidence));
+            bad.push(finding.id);
         }
         if bad.is_empty() {
             return Ok(report.summary);

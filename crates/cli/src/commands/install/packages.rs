@@ -1,11 +1,12 @@
 //! Where a node finds the OS packages of a store or bundle.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use airlock_content::GenerationView;
 use airlock_installer::PackageSource;
 use airlock_node::PackageManager;
+use airlock_ospkg::deb::architecture;
 use airlock_ospkg::deb::repository::{ClientKey, client_sources};
 use airlock_registry::{offers, unsigned};
 use airlock_spec::site::Mirror;
@@ -22,7 +23,7 @@ const MIRROR_CA: &str = "/usr/local/share/ca-certificates/airlock-mirror.crt";
 
 /// The mirror of a store serves its packages, signed with the store's key. Without a mirror, or from a bundle, they are
 /// put into a folder of the node.
-pub(super) fn source<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result<Option<PackageSource>> {
+pub(super) fn source(asked: &Asked<'_>) -> Result<Option<PackageSource>> {
     let Asked {
         args, machine, site, ..
     } = asked;
@@ -30,8 +31,8 @@ pub(super) fn source<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resul
     if !is_wanted || machine.os.packages() != Some(PackageManager::Apt) {
         return Ok(None);
     }
-    let source = match &site.mirror {
-        Some(mirror) if args.path.is_dir() => served(asked, mirror)?,
+    let source = match (&site.mirror, asked.contents.view().store()) {
+        (Some(mirror), Some(store)) => served(asked, mirror, store)?,
         _ => carried(asked)?,
     };
     if source.is_none() {
@@ -47,13 +48,13 @@ pub(super) fn source<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resul
     Ok(source)
 }
 
-fn served<V>(asked: &Asked<'_, V>, mirror: &Mirror) -> Result<Option<PackageSource>> {
+fn served(asked: &Asked<'_>, mirror: &Mirror, store: &Store) -> Result<Option<PackageSource>> {
     let args = asked.args;
-    let store = Store::open(&args.path)?;
     let distro = asked.machine.distro();
-    if !offers(&store, &*store.generation()?)?.contains_key(&distro) {
+    // Other distributions are none of this node's matters.
+    let Some(own) = offers(store, &*store.generation()?)?.remove_entry(&distro) else {
         return Ok(None);
-    }
+    };
     if args.dry_run && !repository_key::is_made(&args.path)? {
         print::note(
             asked.global,
@@ -63,23 +64,20 @@ fn served<V>(asked: &Asked<'_, V>, mirror: &Mirror) -> Result<Option<PackageSour
     }
     let address = mirror.url.as_str().trim_end_matches('/').parse()?;
     let ca = mirror.ca.as_ref().map(|_| Path::new(MIRROR_CA));
-    let mut files = config_apt::of_store(&args.path, &address, ca)?;
-    // Other distributions are none of this node's matters.
-    let own = PathBuf::from(format!("sources.list.d/airlock-{distro}.sources"));
-    files.retain(|path, _| *path == own || !path.starts_with("sources.list.d"));
+    let files = config_apt::of_offers(&args.path, [own], &address, ca)?;
     let password = asked.secrets.mirror_password.as_ref();
     let source = PackageSource::apt_mirror(files, mirror, password).map_err(super::not_planned)?;
     Ok(Some(source))
 }
 
-fn carried<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result<Option<PackageSource>> {
+fn carried(asked: &Asked<'_>) -> Result<Option<PackageSource>> {
     let Asked {
         contents,
         machine,
         node,
         ..
     } = asked;
-    let Some(architecture) = machine.debian_architecture() else {
+    let Some(architecture) = architecture::of_platform(&machine.platform) else {
         return Ok(None);
     };
     let view = contents.view();

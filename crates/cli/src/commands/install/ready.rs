@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use airlock_content::GenerationView;
 use airlock_installer::Role;
 use airlock_node::Journal;
-use airlock_preflight::{Context, Host, Settings, Status, run, select};
+use airlock_preflight::{Host, Settings, failing, select};
 
 use super::{Asked, failed};
-use crate::commands::preflight::needs;
+use crate::commands::preflight::{self, needs};
 use crate::failure::{Failure, Result};
 use crate::print;
 
@@ -28,7 +27,7 @@ const CHECKS: [&str; 8] = [
 ];
 
 /// Refuses a machine on which one of the checks fails, unless something was installed on it already.
-pub(super) fn machine<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Result {
+pub(super) fn machine(asked: &Asked<'_>) -> Result {
     let args = asked.args;
     let journal = Journal::read(asked.node).map_err(failed)?;
     let mut installed = journal.changes().filter(|(by, _)| *by == super::BY);
@@ -58,17 +57,10 @@ pub(super) fn machine<V: GenerationView + 'static>(asked: &Asked<'_, V>) -> Resu
         ..Settings::new(Arc::new(SystemTime::now))
     };
     let selection = select(&CHECKS.map(str::to_owned), &[])?;
-    let context = Arc::new(Context::new(Host::machine(), settings));
-    let report = run(&context, &selection, &mut |finding| {
-        tracing::debug!(id = finding.id, status = finding.status.as_str(), "checked");
-    });
-    let bad = report
-        .checks
-        .iter()
-        .filter(|finding| finding.status == Status::Fail);
+    let report = preflight::run_on(Host::machine(), settings, &selection);
     let mut ids = Vec::new();
     let mut text = String::new();
-    for finding in bad {
+    for finding in failing(&report.checks) {
         ids.push(finding.id);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}: {}", finding.id, finding.evidence);
